@@ -1,0 +1,220 @@
+"""
+The one tree of errors (STYLE §7).
+
+An error holds facts, never wire text; each protocol's table (C{imap/responses.py}, C{smtp/replies.py},
+C{dav/errors.py}) turns a class into an answer.  The five roots say what the other side should do:
+L{Refused} do not try again, L{Unavailable} try later, L{SyntaxFault} send something else, L{ConfigFault}
+ask the administrator, L{Broken} our fault.
+"""
+
+from __future__ import annotations
+
+
+class TrekError(Exception):
+    """Base of every error that TrekMail raises on purpose."""
+
+
+class Refused(TrekError):
+    """Permanent: the same request will be refused again until something changes."""
+
+
+class Unavailable(TrekError):
+    """Temporary: the same request may succeed later; nothing was changed."""
+
+
+class SyntaxFault(TrekError):
+    """
+    Octets that break a grammar.
+
+    @ivar rule: the ABNF rule that was expected.
+    @ivar offset: 0-based octet offset in what was being parsed.
+    """
+
+    def __init__(self, rule: str, offset: int = 0) -> None:
+        super().__init__(rule, offset)
+        self.rule = rule
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return f"expected {self.rule} at octet {self.offset}"
+
+
+class ConfigFault(TrekError):
+    """
+    The configuration cannot be used.
+
+    @ivar complaints: one line each, naming file, line and key.
+    """
+
+    def __init__(self, *complaints: str) -> None:
+        super().__init__(*complaints)
+        self.complaints = complaints
+
+    def __str__(self) -> str:
+        return "\n".join(self.complaints)
+
+
+class Broken(TrekError):
+    """An invariant of ours does not hold; logged whole, answered with one fixed sentence."""
+
+
+# --- Limits of a grammar -------------------------------------------------------------------------
+
+
+class LimitExceeded(SyntaxFault):
+    """Octets that are well formed but larger, longer or deeper than configured."""
+
+
+# --- Credentials and connections -----------------------------------------------------------------
+
+
+class BadCredentials(Refused):
+    """Unknown account or wrong password; the two are never told apart."""
+
+
+class AddressIncomplete(BadCredentials):
+    """The login name is no full address (C{alice} instead of C{alice@example.com})."""
+
+
+class AccountSuspended(Refused):
+    """The password was right, but the account may not log in now."""
+
+
+class TooManyConnections(Refused):
+    """
+    The plan's concurrent connections are all in use (DESIGN §6).
+
+    @ivar used: connections counted now.
+    @ivar allowed: what the plan allows in this scope.
+    @ivar peer: the peer's address, or C{None} when the account's total was reached.
+    @ivar plan: the plan's name.
+    """
+
+    def __init__(self, used: int, allowed: int, peer: str | None, plan: str) -> None:
+        super().__init__(used, allowed, peer, plan)
+        self.used = used
+        self.allowed = allowed
+        self.peer = peer
+        self.plan = plan
+
+
+class TooManyUnauthenticated(Unavailable):
+    """The peer's address prefix holds too many connections that have not logged in."""
+
+
+class TooManyFailures(Unavailable):
+    """Too many failed logins from this address prefix or for this account; try later."""
+
+
+class DirectoryDown(Unavailable):
+    """No directory server answered; never a verdict on a password."""
+
+
+class NoSuchAccount(Refused):
+    """The directory knows no such account, alias or group."""
+
+
+class AccountExists(Refused):
+    """The address is already taken by an account, an alias or a group."""
+
+
+class NoSuchPlan(Refused):
+    """The configuration has no plan of that name."""
+
+
+class NotPermitted(Refused):
+    """The principal may not do this."""
+
+
+# --- Store ----------------------------------------------------------------------------------------
+
+
+class NoSuchMailbox(Refused):
+    """The mailbox does not exist (or was deleted meanwhile)."""
+
+
+class MailboxExists(Refused):
+    """The target name is taken."""
+
+
+class MailboxHasChildren(Refused):
+    """The operation needs a mailbox without inferior names."""
+
+
+class BadMailboxName(Refused):
+    """The name cannot be a mailbox (empty level, control character, too long, not Unicode)."""
+
+
+class NoSuchMessage(Refused):
+    """The message is expunged or never existed."""
+
+
+class OverQuota(Refused):
+    """
+    The account's quota does not allow this.
+
+    @ivar limit: the quota in octets or messages.
+    """
+
+    def __init__(self, limit: int = 0) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class MessageTooLarge(Refused):
+    """
+    The message is larger than one message may be.
+
+    @ivar limit: in octets.
+    """
+
+    def __init__(self, limit: int = 0) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class LimitReached(Refused):
+    """A count that the configuration bounds (mailboxes of an account, keywords) is used up."""
+
+
+class StoreFull(Unavailable):
+    """The file system is full or refuses writes; nothing was changed."""
+
+
+class StoreBusy(Unavailable):
+    """The account's storage did not answer in time, or its queue is full; nothing was changed."""
+
+
+class StoreCorrupt(Broken):
+    """Stored octets contradict themselves; found by a read or by C{check()}."""
+
+
+# --- Mail transport -------------------------------------------------------------------------------
+
+
+class NotOwner(Refused):
+    """The authenticated account may not use this sender address."""
+
+
+class RelayDenied(Refused):
+    """The recipient is not ours and the client may not relay."""
+
+
+class PlanForbidsRelay(RelayDenied):
+    """The account's plan sends outside mail only through the user's own SMTP provider (DESIGN §7)."""
+
+
+class NoSuchRecipient(Refused):
+    """The recipient's domain is ours, but nobody has the address."""
+
+
+class MailLoop(Refused):
+    """The message passed here, or anywhere, too often."""
+
+
+class BadMessage(Refused):
+    """The message's octets break RFC 5322 or the transport's rules in a way that is not mended."""
+
+
+class QueueFull(Unavailable):
+    """The outbound queue cannot take more now."""
