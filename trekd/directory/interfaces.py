@@ -1,0 +1,174 @@
+"""
+The contract of the directory: who has an address, and is the password right.
+
+All methods are asynchronous.  A directory that does not answer raises L{DirectoryDown
+<trekd.errors.DirectoryDown>}, never a refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from zope.interface import Attribute, Interface
+
+from trekd.values import Address, PrincipalId
+
+
+class Status(Enum):
+    """What an account may do."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"  # no login; mail is kept and still arrives
+    DISABLED = "disabled"  # no login; mail is refused
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """
+    A mail account as the directory knows it.
+
+    @ivar address: the canonical address: what the directory says, never what was typed.
+    @ivar display_name: for people; may be empty.
+    @ivar aliases: further addresses at which mail arrives, and from which the account may send.
+    @ivar senders: further addresses from which the account may send.
+    @ivar plan: name of a plan of the configuration.
+    @ivar quota: octets; C{None} is the plan's.
+    @ivar subscription: accounts with the same value share connection slots when C{limits.scope} is
+        C{"subscription"}; empty is the account alone.
+    """
+
+    address: Address
+    plan: str
+    display_name: str = ""
+    aliases: tuple[Address, ...] = ()
+    senders: tuple[Address, ...] = ()
+    quota: int | None = None
+    status: Status = Status.ACTIVE
+    subscription: str = ""
+
+    @property
+    def principal(self) -> PrincipalId:
+        """The key of everything that belongs to the account."""
+        return self.address.principal
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """
+    A distribution list.
+
+    @ivar members: addresses, in the directory's order; they may be groups themselves.
+    """
+
+    address: Address
+    members: tuple[Address, ...]
+    display_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """An address that stands for others (a forward); C{targets} may lie anywhere."""
+
+    address: Address
+    targets: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryEntry:
+    """A person or group of the organisation's address list."""
+
+    address: Address
+    display_name: str
+
+
+class IDirectory(Interface):
+    """Accounts, aliases and groups."""
+
+    def authenticate(login: Address, password: str) -> Awaitable[Account]:
+        """
+        Verify a password.  An alias logs in as its account.
+
+        @return: the account, whatever its status: the portal decides what that means.
+        @raise BadCredentials: unknown or wrong, in the same time.
+        @raise DirectoryDown: no verdict.
+        """
+
+    def find(address: Address) -> Awaitable[Account | Group | Alias | None]:
+        """
+        Who gets mail for the address; letter case is ignored, an account's own aliases find the account.
+
+        @raise DirectoryDown: no verdict.
+        """
+
+    def search(text: str, limit: int) -> Awaitable[tuple[DirectoryEntry, ...]]:
+        """At most C{limit} entries whose name or address contains the text, by name."""
+
+    def close() -> Awaitable[None]:
+        """End connections and threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """
+    An account to be made.
+
+    @ivar password: C{None} makes an account that cannot log in yet.
+    """
+
+    address: Address
+    plan: str
+    password: str | None = None
+    display_name: str = ""
+    quota: int | None = None
+
+
+class IAccountAdministration(Interface):
+    """What a directory that we own adds: its accounts can be changed (C{trekctl account})."""
+
+    def add(accounts: Sequence[NewAccount]) -> Awaitable[None]:
+        """
+        Add accounts, all or none.
+
+        @raise AccountExists: an address is taken (the error names the first); nothing was added.
+        """
+
+    def accounts() -> Awaitable[tuple[Account, ...]]:
+        """All accounts by address."""
+
+    def set_password(address: Address, password: str) -> Awaitable[None]:
+        """
+        Change a password.
+
+        @raise NoSuchAccount: nothing changed.
+        """
+
+    def change(account: Account) -> Awaitable[None]:
+        """
+        Store the account's fields under its canonical address.
+
+        @raise NoSuchAccount: nothing changed.
+        @raise AccountExists: a new alias is taken; nothing changed.
+        """
+
+    def remove(address: Address) -> Awaitable[None]:
+        """
+        Remove an account and its aliases; its mail is not touched.
+
+        @raise NoSuchAccount: nothing changed.
+        """
+
+
+class IDirectoryProvider(Interface):
+    """A plugin that makes directories (C{directory.backend} names it)."""
+
+    name: str = Attribute("the name that the configuration uses")
+
+    def make(config: object, reactor: object) -> IDirectory:
+        """
+        Make the directory.
+
+        @param config: L{trekd.config.schema.Config}.
+        @raise ConfigFault: its section cannot be used.
+        """

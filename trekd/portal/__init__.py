@@ -1,0 +1,3 @@
+"""
+Logging in and counting connections: contract in L{trekd.portal.interfaces}.
+"""

@@ -1,0 +1,145 @@
+"""
+The contract of the portal: how a session logs in, and how its connection is counted.
+
+A session opens a lease with the ledger before its greeting, logs in through a L{twisted.cred.portal.Portal} with
+that lease as the mind, and closes the lease in C{connectionLost}.  The realm counts the connection between the
+verified password and the tagged answer, for every mechanism alike (DESIGN §6)::
+
+    interface, avatar, logout = await portal.login(Password(login, password, lease), lease, IAccountIMAP)
+    mail = IMailUser(avatar)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from socket import socket
+from typing import Any
+
+from zope.interface import Attribute, Interface, implementer
+
+from trekd.directory.interfaces import Account
+from trekd.store.interfaces import IAccountStore
+from trekd.values import PrincipalId
+
+
+class IConnection(Interface):
+    """What a session of any protocol shows of its connection.  All methods are called in the reactor's thread."""
+
+    service: str = Attribute("'imap', 'submission', 'lmtp', 'smtp', 'https'")
+    session: str = Attribute("identifier for logs and trekctl, unique in this process")
+    peer: str = Attribute("the client's IP address as text; '' on a local socket")
+
+    def describe() -> Mapping[str, Any]:
+        """
+        What C{trekctl sessions} shows: C{client} (ID string), C{mailbox}, C{idle} (seconds since the client's
+        last octet), C{octets_in}, C{octets_out}, each where it applies.
+        """
+
+    def kernel_socket() -> socket | None:
+        """The socket for TCP_INFO, C{None} on anything but TCP."""
+
+    def heartbeat() -> bool:
+        """Send octets that mean nothing, if the protocol allows it now; whether they were sent."""
+
+    def say_goodbye() -> Awaitable[None] | None:
+        """End the session in good order (BYE, 421): after the command that runs, before the next."""
+
+    def abort() -> None:
+        """Drop the connection at once."""
+
+
+class ILease(Interface):
+    """One open connection in the ledger."""
+
+    peer: str = Attribute("the connection's peer")
+    principal: PrincipalId | None = Attribute("the account it is logged in to")
+
+    def log_in(account: Account, counted: bool) -> Awaitable[None]:
+        """
+        Bind the connection to an account; check and take are one step.
+
+        @param counted: whether it takes one of the plan's slots (IMAP does).
+        @raise TooManyConnections: the plan allows no more; the lease stays unauthenticated.
+        """
+
+    def log_out() -> None:
+        """Give the slot back and be unauthenticated again."""
+
+    def close() -> None:
+        """The connection is gone; a second call does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """
+    A row of C{trekctl sessions}.
+
+    @ivar since: Unix seconds.
+    """
+
+    session: str
+    service: str
+    peer: str
+    principal: PrincipalId | None
+    plan: str
+    since: float
+    details: Mapping[str, Any]
+
+
+class ILedger(Interface):
+    """The ledger of connections: who holds how many, and may one more be opened."""
+
+    def open(connection: IConnection) -> ILease:
+        """
+        Enter a new connection, before its greeting.
+
+        @raise TooManyUnauthenticated: its address prefix holds too many that have not logged in.
+        """
+
+    def sessions() -> tuple[SessionFacts, ...]:
+        """All connections, oldest first."""
+
+    def connections() -> tuple[IConnection, ...]:
+        """All connections, oldest first (for the shutdown)."""
+
+    def kick(session: str | None = None, principal: PrincipalId | None = None) -> int:
+        """Abort one session, or all of an account; how many there were."""
+
+
+class IPeerPassword(Interface):
+    """Credentials: a login name and a password, and from where they came."""
+
+    username: str = Attribute("as typed")
+    password: str = Attribute("as typed; never logged")
+    peer: str = Attribute("the client's IP address")
+    service: str = Attribute("for the log line")
+    session: str = Attribute("for the log line")
+
+
+@implementer(IPeerPassword)
+@dataclass(frozen=True, slots=True)
+class PeerPassword:
+    """See L{IPeerPassword}; its C{repr} shows no password."""
+
+    username: str
+    password: str
+    peer: str
+    service: str
+    session: str
+
+    def __repr__(self) -> str:
+        return f"<PeerPassword from {self.peer}>"
+
+
+class IMailUser(Interface):
+    """
+    The avatar: an account that is logged in.  It also provides C{twisted.mail.interfaces.IAccountIMAP} and
+    C{IMessageDelivery} for plugins.
+    """
+
+    account: Account = Attribute("as the directory had it at login")
+    store: IAccountStore = Attribute("its mailboxes")
+
+
+Logout = Callable[[], None]

@@ -1,0 +1,3 @@
+"""
+Routing, local delivery and the durable queue: contract in L{trekd.queue.interfaces}.
+"""

@@ -1,0 +1,118 @@
+"""
+The contract of the mail flow: may this recipient be mailed, and take this message.
+
+Durable before C{250}: L{IMailFlow.accept} returns when every recipient's copy is in a mailbox or in the queue, on
+disk.  One C{resolve} decides the route of every producer of mail (DESIGN §7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from enum import Enum
+
+from zope.interface import Interface
+
+from trekd.directory.interfaces import Account
+from trekd.errors import TrekError
+from trekd.store.interfaces import IMessageSink
+from trekd.values import Address, PrincipalId
+
+
+class RouteKind(Enum):
+    """How a recipient's copy travels."""
+
+    LOCAL = "local"  # into mailboxes of this server
+    RELAY = "relay"  # by the server's own smart host or MX delivery
+    OWN_SMTP = "own-smtp"  # by the account's or domain's own SMTP provider
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """
+    Where a recipient's copy goes.
+
+    @ivar profile: the own-SMTP profile, for C{OWN_SMTP}.
+    """
+
+    kind: RouteKind
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """
+    One accepted forward-path with its DSN parameters (RFC 3461 §4.1, §4.2).
+
+    @ivar address: the forward-path's address.
+    @ivar notify: subset of NEVER, SUCCESS, FAILURE, DELAY; empty when not given.
+    @ivar original: ORCPT as given, xtext kept; '' when not given.
+    """
+
+    address: Address
+    route: Route
+    notify: tuple[str, ...] = ()
+    original: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailTransaction:
+    """
+    A message's transport facts (RFC 5321 §3.3).
+
+    @ivar reverse_path: C{None} is the null path.
+    @ivar principal: the authenticated submitter, C{None} for mail received from another server.
+    @ivar smtputf8: the client asked for SMTPUTF8 (RFC 6531 §3.4).
+    @ivar eight_bit: BODY=8BITMIME was given (RFC 6152).
+    @ivar envelope_id: ENVID, xtext kept; C{ret}: FULL, HDRS or ''.
+    """
+
+    reverse_path: Address | None
+    recipients: tuple[Recipient, ...]
+    principal: PrincipalId | None = None
+    smtputf8: bool = False
+    eight_bit: bool = False
+    envelope_id: str = ""
+    ret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """
+    What became of one recipient's copy.
+
+    @ivar failure: why it was not taken; C{None} when it is durable.
+    """
+
+    recipient: Recipient
+    failure: TrekError | None = None
+
+
+class IMailFlow(Interface):
+    """Takes messages for any recipient."""
+
+    def resolve(account: Account | None, recipient: Address) -> Awaitable[Route]:
+        """
+        The route for a recipient, asked at RCPT.
+
+        @param account: the authenticated submitter; C{None} may reach local recipients only.
+        @raise NoSuchRecipient: the domain is ours, the address is nobody's.
+        @raise PlanForbidsRelay: outside recipients need the account's own SMTP provider.
+        @raise RelayDenied: no account, and the recipient is not ours.
+        @raise NotPermitted: the recipient's account is disabled.
+        @raise Unavailable: the directory gave no verdict.
+        """
+
+    def receive() -> IMessageSink:
+        """A new sink for one message."""
+
+    def accept(transaction: MailTransaction, message: IMessageSink) -> Awaitable[tuple[Outcome, ...]]:
+        """
+        Deliver and queue; every outcome without failure is durable.  The message is complete: its header is
+        final but for the trace fields of each delivery (Return-Path, Delivered-To), which are added here.
+
+        @return: one outcome per recipient, in order.
+        """
+
+    def pending() -> Awaitable[int]:
+        """Recipients' copies that wait in the queue."""

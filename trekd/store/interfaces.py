@@ -1,0 +1,591 @@
+"""
+The contract of the store: accounts, mailboxes, messages.
+
+No database type, path or row number shows through it.  Every coroutine that changes something is atomic (all or
+nothing) and returns only when the change is durable; readers see whole commits only.  Changes of one account are
+serialised in the order in which the coroutines were called.  Whatever fails for want of space or time raises an
+L{Unavailable <trekd.errors.Unavailable>} and changed nothing.
+
+Messages are parsed once, on arrival, by the L{MessageReader} that the store is made with; what C{FETCH} needs is
+kept as wire-ready octets, so that a listing is a concatenation (DESIGN §5).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from zope.interface import Attribute, Interface
+
+from trekd.values import DELETED, UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
+
+# --- What is handed in ----------------------------------------------------------------------------
+
+
+class MessageFacts(Protocol):
+    """What one pass over a message finds (L{trekd.mime}); octets are wire-ready IMAP data."""
+
+    @property
+    def header_length(self) -> int:
+        """Octets of the header, the blank line included."""
+
+    @property
+    def envelope(self) -> bytes:
+        """ENVELOPE (RFC 3501 §7.4.2)."""
+
+    @property
+    def bodystructure(self) -> bytes:
+        """BODYSTRUCTURE with extension data."""
+
+    @property
+    def body(self) -> bytes:
+        """BODY, the structure without extension data."""
+
+    @property
+    def parts(self) -> bytes:
+        """Where each part lies; opaque to the store."""
+
+    @property
+    def subject_key(self) -> str:
+        """Decoded and folded Subject, for substring search; likewise the four below."""
+
+    @property
+    def from_key(self) -> str: ...
+
+    @property
+    def to_key(self) -> str: ...
+
+    @property
+    def cc_key(self) -> str: ...
+
+    @property
+    def bcc_key(self) -> str: ...
+
+    @property
+    def sent(self) -> int | None:
+        """Date field as Unix seconds, C{None} without a usable one."""
+
+    @property
+    def sent_date(self) -> int | None:
+        """Day of the Date field as written, zone disregarded, as a proleptic ordinal (RFC 3501 §6.4.4)."""
+
+
+class MessageReader(Protocol):
+    """What the store asks of the MIME room.  Pure; called in the store's threads."""
+
+    def scan(self, octets: bytes) -> MessageFacts:
+        """Read a whole message; never raises."""
+
+    def header_contains(self, header: bytes, field: bytes, needle: str) -> bool:
+        """Whether a field of that name has C{needle} (folded) in its decoded text; '' asks for presence."""
+
+    def text_contains(self, octets: bytes, parts: bytes, needle: str, with_header: bool) -> bool:
+        """Whether the decoded text of the text parts (and of the headers) has C{needle} (folded)."""
+
+    def fold(self, text: str) -> str:
+        """Fold for comparison (i;unicode-casemap, RFC 5051)."""
+
+
+# --- Mailboxes ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxState:
+    """
+    A mailbox's counters at one commit.
+
+    @ivar octets: sum of the messages' sizes.
+    @ivar deleted: messages with C{\\Deleted}.
+    @ivar special_use: attributes of RFC 6154, each with its backslash.
+    """
+
+    id: MailboxId
+    name: MailboxName
+    uid_validity: UIDValidity
+    uid_next: UID
+    modseq: ModSeq
+    total: int
+    unseen: int
+    deleted: int
+    octets: int
+    special_use: tuple[str, ...]
+    subscribed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxView:
+    """
+    The UIDs of a mailbox at one commit, in order: message C{seq} has UID C{uids[seq - 1]}.
+
+    Shared among sessions; C{uids} (typecode C{I}) must never be changed by whoever holds it.
+    """
+
+    mailbox: MailboxId
+    modseq: ModSeq
+    uids: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    What opening a mailbox needs, all of one commit (RFC 3501 §6.3.1).
+
+    @ivar first_unseen: 1-based sequence number, 0 when all are seen.
+    @ivar keywords: every keyword in use in the mailbox, sorted.
+    """
+
+    state: MailboxState
+    view: MailboxView
+    first_unseen: int
+    keywords: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxChanges:
+    """
+    What happened to a mailbox behind a modification sequence.
+
+    @ivar view: the mailbox now; compare with an older view for what came and went.
+    @ivar changed: UIDs, ascending, of messages new or with other flags since then.
+    @ivar keywords: as in L{Selection}.
+    """
+
+    view: MailboxView
+    changed: array[int]
+    keywords: tuple[Flag, ...]
+
+
+# --- Messages -------------------------------------------------------------------------------------
+
+
+class IMessageSink(Interface):
+    """
+    Takes a message's octets as they arrive; small ones stay in memory, larger ones go to a file of the store.
+
+    One sink can be appended to several mailboxes and accounts.  Whoever made it calls L{discard} in the end.
+    """
+
+    size: int = Attribute("octets written so far")
+
+    def write(octets: bytes) -> Awaitable[None] | None:
+        """
+        Add octets; never raises.
+
+        @return: C{None}, or an awaitable: write nothing more until it is done.  A failure to write is
+            kept and raised as C{StoreFull} by whoever uses the sink.
+        """
+
+    def octets() -> Awaitable[bytes]:
+        """
+        All that was written.
+
+        @raise StoreFull: some of it could not be written.
+        """
+
+    def discard() -> None:
+        """Free memory and file; a second call does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """
+    A message to append.
+
+    @ivar content: the octets, CRLF line ends as received; NUL and 8-bit octets are kept.
+    @ivar prefix: octets that stand before the content (trace fields of this delivery).
+    @ivar flags: initial flags.
+    @ivar internal_date: with a time zone, which is kept; C{None} is now.
+    """
+
+    content: bytes | IMessageSink
+    prefix: bytes = b""
+    flags: frozenset[Flag] = frozenset()
+    internal_date: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """
+    Where messages went (RFC 4315 §3).
+
+    @ivar uids: in the order of the messages given.
+    """
+
+    mailbox: MailboxId
+    uid_validity: UIDValidity
+    uids: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """
+    Which copies a COPY or MOVE made (RFC 4315 §3).
+
+    @ivar source: UIDs that existed, ascending.
+    @ivar target: their new UIDs, in the same order.
+    """
+
+    uid_validity: UIDValidity
+    source: array[int]
+    target: array[int]
+
+
+class FlagOperation(Enum):
+    """What STORE does with the flags given (RFC 3501 §6.4.6)."""
+
+    ADD = "+"
+    REMOVE = "-"
+    REPLACE = "="
+
+
+# --- Listing messages -----------------------------------------------------------------------------
+
+
+class Column(Enum):
+    """A stored value, rendered as it goes on the wire."""
+
+    SEQ = "seq"
+    UID = "uid"
+    FLAGS = "flags"  # (\Seen $Forwarded), parentheses included
+    INTERNALDATE = "internaldate"  # "17-Jul-1996 02:44:25 -0700", quotes included
+    SIZE = "size"
+    MODSEQ = "modseq"
+    ENVELOPE = "envelope"
+    BODYSTRUCTURE = "bodystructure"
+    BODY = "body"
+    OCTETS = "octets"  # the whole message as a literal
+    HEADER = "header"  # its header, blank line included, as a literal
+    TEXT = "text"  # what follows the header, as a literal
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """
+    Some of a message's octets, rendered as a literal, C{NIL} when there is no such part.
+
+    @ivar locate: (parts, header length, size) to the range wanted, or C{None}.
+    @ivar select: applied to the octets of the range (to pick header fields), if given.
+    @ivar within_header: the range never leaves the header.
+    @ivar partial: (origin, length) in octets of what was selected (RFC 3501 §6.4.5); past the end is empty.
+    """
+
+    locate: Callable[[bytes, int, int], tuple[int, int] | None]
+    select: Callable[[bytes], bytes] | None = None
+    within_header: bool = False
+    partial: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineTemplate:
+    """
+    One response per message: octets as they stand, columns and extracts filled in.
+
+    Example: C{(b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" FLAGS ", Column.FLAGS, b")\\r\\n")}.
+
+    @ivar recent_from: messages from this UID on show C{\\Recent} among their flags; 0 for none.
+    """
+
+    items: tuple[bytes | Column | Extract, ...]
+    recent_from: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """
+    A piece of a listing.
+
+    @ivar octets: to be written as they are; a large message spans several pieces.
+    @ivar messages: how many messages begin in this piece.
+    """
+
+    octets: bytes
+    messages: int
+
+
+# --- Search ---------------------------------------------------------------------------------------
+# Terms of a query; text needles are folded by the store.  A bare tuple of terms means all of them.
+
+
+@dataclass(frozen=True, slots=True)
+class HasFlag:
+    """Messages with the flag."""
+
+    flag: Flag
+
+
+@dataclass(frozen=True, slots=True)
+class HasUID:
+    """Messages with one of the UIDs (ascending, typecode C{I})."""
+
+    uids: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Messages of C{above < size < below} octets; C{None} for no bound."""
+
+    above: int | None = None
+    below: int | None = None
+
+
+class DateKind(Enum):
+    """Which date; the time of day and the zone are disregarded (RFC 3501 §6.4.4)."""
+
+    INTERNAL = "internal"
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """Messages with C{since <= day < before}, days as proleptic ordinals; C{None} for no bound."""
+
+    kind: DateKind
+    since: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderText:
+    """Messages with a header field of that name that contains the text; '' asks for the field."""
+
+    field: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BodyText:
+    """Messages whose decoded text parts contain the text, with C{header} the headers too (TEXT)."""
+
+    text: str
+    header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Messages that the term does not match."""
+
+    term: Term
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """Messages that at least one term matches."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Messages that every term matches; no term matches all."""
+
+    terms: tuple[Term, ...] = field(default=())
+
+
+Term = HasFlag | HasUID | Size | Dated | HeaderText | BodyText | Not | AnyOf | AllOf
+
+UNDELETED = Not(HasFlag(DELETED))
+
+
+# --- The interfaces -------------------------------------------------------------------------------
+
+
+class IAccountStore(Interface):
+    """One account's mailboxes and messages.  Cheap to hold: an idle holder keeps nothing open."""
+
+    principal: PrincipalId = Attribute("whose account this is")
+
+    # Mailboxes
+
+    def mailboxes() -> Awaitable[tuple[MailboxState, ...]]:
+        """All mailboxes of one commit, INBOX first, the others by name."""
+
+    def mailbox(name: MailboxName) -> Awaitable[MailboxState]:
+        """
+        One mailbox's counters.
+
+        @raise NoSuchMailbox: there is none of that name.
+        """
+
+    def create(name: MailboxName, special_use: tuple[str, ...] = ()) -> Awaitable[MailboxState]:
+        """
+        Make a mailbox and the superior ones that are missing (RFC 3501 §6.3.3); it is not subscribed.
+
+        A name used before gets a greater UIDVALIDITY.
+
+        @raise MailboxExists: nothing changed.
+        @raise LimitReached: the account has too many mailboxes.
+        """
+
+    def delete(name: MailboxName) -> Awaitable[None]:
+        """
+        Remove a mailbox and its messages; inferior ones stay (RFC 3501 §6.3.4).  A subscription stays.
+
+        @raise NoSuchMailbox: nothing changed.
+        @raise NotPermitted: it is INBOX.
+        """
+
+    def rename(source: MailboxName, target: MailboxName) -> Awaitable[None]:
+        """
+        Rename a mailbox and its inferior ones, keeping their ids, UIDs and UIDVALIDITY; missing superior ones
+        of the target are made.  INBOX itself is emptied into the target instead (RFC 3501 §6.3.5).
+
+        @raise NoSuchMailbox: no C{source} (nor any inferior to it).
+        @raise MailboxExists: C{target}, or a name that an inferior would get, is taken.
+        @raise NotPermitted: C{target} is inferior to C{source}.
+        """
+
+    def subscribe(name: MailboxName) -> Awaitable[None]:
+        """Add a name to the subscriptions; the mailbox need not exist (RFC 3501 §6.3.6)."""
+
+    def unsubscribe(name: MailboxName) -> Awaitable[None]:
+        """Remove a name from the subscriptions, if it is there."""
+
+    def subscriptions() -> Awaitable[tuple[MailboxName, ...]]:
+        """Subscribed names, sorted, with and without a mailbox."""
+
+    # Reading
+
+    def open(name: MailboxName) -> Awaitable[Selection]:
+        """
+        What SELECT, EXAMINE need.
+
+        @raise NoSuchMailbox: there is none of that name.
+        """
+
+    def changes(mailbox: MailboxId, since: ModSeq) -> Awaitable[MailboxChanges]:
+        """
+        What happened behind C{since}; costs little when nothing did.
+
+        @raise NoSuchMailbox: it was deleted.
+        """
+
+    def claim_recent(mailbox: MailboxId) -> Awaitable[UID]:
+        """
+        The first UID that no session was told of yet; those from it on are now told (RFC 3501 §2.3.2).
+
+        Not durable: after a restart nothing that was there at its time is recent.
+        """
+
+    def list_messages(
+        view: MailboxView, positions: tuple[range, ...], template: LineTemplate
+    ) -> AsyncIterator[Listing]:
+        """
+        Render one response per message, in view order, in pieces of bounded size.
+
+        Expunged messages are left out.  Flags are those at the time of reading.
+
+        @param positions: 0-based positions in C{view.uids}; ascending, disjoint, step 1.
+        """
+
+    def search(view: MailboxView, query: Term) -> Awaitable[array[int]]:
+        """UIDs, ascending, of the messages in the view that the query matches and that still exist."""
+
+    # Writing
+
+    def append(name: MailboxName, messages: Sequence[NewMessage]) -> Awaitable[Appended]:
+        """
+        Add messages, all or none (RFC 3502 §6.3.11).
+
+        @raise NoSuchMailbox: nothing was added.
+        @raise OverQuota: nothing was added.
+        @raise StoreFull: nothing was added.
+        """
+
+    def copy(view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Awaitable[Copied]:
+        """
+        Copy messages with flags and internal dates, all or none (RFC 3501 §6.4.7).
+
+        @param positions: as for L{list_messages}; expunged ones are skipped.
+        @raise NoSuchMailbox: nothing was copied.
+        @raise OverQuota: nothing was copied.
+        """
+
+    def move(view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Awaitable[Copied]:
+        """
+        Move messages in one step (RFC 6851 §3.3): as L{copy}, and the source's are expunged.
+
+        Within one mailbox they get new UIDs.
+        """
+
+    def change_flags(
+        view: MailboxView,
+        positions: tuple[range, ...],
+        operation: FlagOperation,
+        flags: frozenset[Flag],
+    ) -> Awaitable[MailboxChanges]:
+        """
+        Change flags, all in one modification sequence.
+
+        @return: C{changed} holds the messages whose flags are other than before; a message that has them
+            already keeps its modification sequence.
+        @raise LimitReached: the mailbox has too many keywords.
+        """
+
+    def expunge(mailbox: MailboxId, uids: array[int] | None = None) -> Awaitable[array[int]]:
+        """
+        Remove the messages with C{\\Deleted} for good.
+
+        @param uids: only among these, ascending (UID EXPUNGE, RFC 4315 §2.1); C{None} is all.
+        @return: the UIDs removed, ascending.
+        """
+
+    # Care
+
+    def usage() -> Awaitable[tuple[int, int]]:
+        """(octets, messages) counted against the quota; a copy counts like its original."""
+
+    def check() -> Awaitable[tuple[str, ...]]:
+        """Verify every invariant of the account; one line for each that does not hold."""
+
+
+ChangeListener = Callable[[MailboxId, ModSeq], None]
+
+
+class IStore(Interface):
+    """All accounts.  Made by L{IStoreProvider}; ended by L{close}."""
+
+    def open(principal: PrincipalId, quota: int = 0) -> Awaitable[IAccountStore]:
+        """
+        The account's store, made with its first mailboxes (INBOX, Drafts, Sent, Junk, Trash, Archive, each
+        with its special use, all subscribed) when it does not exist.
+
+        @param quota: octets; 0 is no limit.  The value given last counts for all holders.
+        """
+
+    def accounts() -> Awaitable[tuple[PrincipalId, ...]]:
+        """The accounts that have a store, sorted."""
+
+    def remove(principal: PrincipalId) -> Awaitable[None]:
+        """Remove an account's store and all in it; nothing when there is none."""
+
+    def receive() -> IMessageSink:
+        """A new sink for one message."""
+
+    def subscribe(principal: PrincipalId, listener: ChangeListener) -> Callable[[], None]:
+        """
+        Call C{listener}, in the reactor's thread, after each commit that changed one of the account's
+        mailboxes: a hint, which may be lost or come twice, never before the commit.
+
+        @return: call it to end the subscription.
+        """
+
+    def close() -> Awaitable[None]:
+        """Finish what was accepted, then close everything; what is asked later raises C{StoreBusy}."""
+
+
+class IStoreProvider(Interface):
+    """A plugin that makes stores (C{store.backend} names it)."""
+
+    name: str = Attribute("the name that the configuration uses")
+
+    def make(config: object, reader: MessageReader, reactor: object) -> IStore:
+        """
+        Make the store.
+
+        @param config: L{trekd.config.schema.Config}.
+        @raise ConfigFault: its section cannot be used.
+        """
