@@ -49,7 +49,7 @@ def listen(reactor: Any, service: str, endpoint: str, factory: IProtocolFactory,
     except CannotListenError as error:
         number = getattr(error.socketError, "errno", None) or 0
         reason = _HINTS.get(number) or str(error.socketError)
-    except (OSError, ValueError, TypeError, IndexError, KeyError) as error:
+    except (OSError, OverflowError, ValueError, TypeError, LookupError) as error:
         number = getattr(error, "errno", None) or 0
         reason = _HINTS.get(number) or str(error)
     raise ConfigFault(f"[listen] {service} = {endpoint!r}: {reason}")

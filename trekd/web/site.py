@@ -10,15 +10,16 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from twisted.internet.interfaces import IProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 MAX_BODY = 64 * 1024
 """Octets of a request body on pages that take none."""
+MAX_SWALLOWED = 1024 * 1024
+"""Octets of a longer body that are read, and dropped, so that the client sees the answer."""
 
 SECURITY_HEADERS: Mapping[bytes, bytes] = {
     b"strict-transport-security": b"max-age=31536000",
@@ -45,12 +46,22 @@ def page(title: str, text: str) -> bytes:
 class SiteRequest(Request):
     """A request with a bounded body and errors that show nothing of the inside."""
 
-    def gotLength(self, length: int | None) -> None:
-        """Refuse a body that is too long before it is read; C{None} (chunked) is refused too (RFC 9110 §15.5.14)."""
-        if length is None or length > MAX_BODY:
-            self.channel._respondToBadRequestAndDisconnect()
-            return
-        super().gotLength(length)
+    _received = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a body within the bound; of a longer one nothing more is kept, and soon nothing more is read."""
+        self._received += len(data)
+        if self._received <= MAX_BODY:
+            super().handleContentChunk(data)
+        elif self._received > MAX_SWALLOWED:
+            self.channel.forceAbortClient()
+
+    def process(self) -> None:
+        """Render, unless the body was too long (RFC 9110 §15.5.14)."""
+        if self._received > MAX_BODY:
+            answer(self, 413, "Content too large", "This address takes no such body.")
+        else:
+            super().process()
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Log our fault whole, answer with one fixed sentence."""
@@ -155,18 +166,13 @@ class _Folder(Resource):
 
 
 class HTTPSite(Site):
-    """A site of ours: own request class, no tracebacks, TCP_NODELAY, security headers on HTTPS."""
+    """A site of ours: own request class, no tracebacks, headers for every answer."""
 
     displayTracebacks = False
 
     def __init__(self, root: IResource, headers: Mapping[bytes, bytes], reactor: Any) -> None:
         super().__init__(root, requestFactory=SiteRequest, reactor=reactor)
         self._headers = dict(headers)
-
-    def buildProtocol(self, addr: Any) -> IProtocol | None:
-        """One connection."""
-        channel: HTTPChannel = super().buildProtocol(addr)
-        return channel
 
     def getResourceFor(self, request: Request) -> IResource:
         """Find the resource, with our headers already set."""
@@ -176,14 +182,14 @@ class HTTPSite(Site):
         found: IResource = super().getResourceFor(request)
         return found
 
-    def log(self, request: Request) -> None:
+    def log(self, request: HTTPRequest) -> None:
         """One line per request, without query (it may carry what is nobody's business)."""
         _log.info(
             "{method} {path} {code} from {peer}",
             method=request.method.decode("ascii", "replace"),
             path=request.path.decode("ascii", "replace"),
             code=request.code,
-            peer=request.getClientAddress().host if hasattr(request.getClientAddress(), "host") else "",
+            peer=getattr(request.getClientAddress(), "host", ""),
         )
 
 
