@@ -66,7 +66,8 @@ def test_500_messages_both_ways(daemon: Daemon, tmp_path: Path) -> None:
         client.create("Sync")
         for number in range(250):
             flags = r"(\Seen \Flagged)" if number % 2 else None
-            client.append("Sync", flags, None, b"Subject: far %d\r\nMessage-ID: <f%d@x>\r\n\r\nx\r\n" % (number, number))
+            message = b"Subject: far %d\r\nMessage-ID: <f%d@x>\r\n\r\nx\r\n" % (number, number)
+            client.append("Sync", flags, None, message)
     maildir = tmp_path / "near" / "Sync"
     for kind in ("cur", "new", "tmp"):
         os.makedirs(maildir / kind)
