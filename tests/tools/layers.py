@@ -18,7 +18,8 @@ class Rules:
     The two tables.
 
     @ivar layers: room to what it may import besides its own modules.
-    @ivar seams: name from outside to the rooms and modules that may import it; the longest name decides.
+    @ivar seams: name from outside to the rooms and modules that may import it, C{*} for the rooms that may
+        import all of ours; the longest name decides.
     """
 
     layers: Words
@@ -48,6 +49,8 @@ class Rules:
         return seam
 
     def _is_in(self, module: str, place: str) -> bool:
+        if place == "*":
+            return self.layers.get(self.room_of(module) or "") == ("*",)
         if place in self.layers:
             return self.room_of(module) == place
         return module == place or module.startswith(place + ".")

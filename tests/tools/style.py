@@ -130,4 +130,5 @@ def _undocumented_in(body: list[ast.stmt]) -> Iterator[tuple[int, str]]:
 def _owes_docstring(function: Function) -> bool:
     decorators = {ast.unparse(each).rpartition(".")[2] for each in function.decorator_list}
     is_public = not function.name.startswith("_") and not _is_called_by_twisted(function.name)
-    return is_public and not decorators & {"overload", "setter", "override"}
+    is_stub = ast.unparse(function.body[0]) == "..."
+    return is_public and not is_stub and not decorators & {"overload", "setter", "override"}

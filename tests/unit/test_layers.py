@@ -66,6 +66,7 @@ def _found(name: str, text: str, *others: str) -> list[str]:
         ("trekd.imap.session", "from twisted.mail import imap4"),
         ("trekd.imap.session", "from twisted.mail.imap4 import IMAP4Server"),
         ("trekd.imap.session", "from twisted.internet import reactor"),
+        ("trekd.service", "import threading"),
         ("trekd.imap.session", "import threading"),
         ("trekd.imap.session", "from twisted.internet.threads import deferToThread"),
         ("trekd.smtp.session", "from twisted.mail import smtp"),

@@ -58,6 +58,7 @@ def test_a_breach_is_found(text: str, reason: str) -> None:
         DOC + "def _f():\n    pass\n",
         DOC + 'def f():\n    """\n' + "    Doc.\n" * 80 + '    """\n    return 1\n',
         DOC + "class _C:\n    '''Doc.'''\n    def dataReceived(self, data):\n        pass\n",
+        DOC + "class _C:\n    '''Doc.'''\n    @property\n    def from_key(self): ...\n",
         DOC + "metadata = database = 1\nfrom dataclasses import dataclass\n",
         DOC + "_log = object()\n_log.info('x')\n",
     ],
