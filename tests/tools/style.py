@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tests.tools.source import Module
@@ -21,21 +22,40 @@ BANNED = frozenset(
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def complaints(
-    module: Module, allowed_names: tuple[str, ...] = (), long_modules: tuple[str, ...] = ()
-) -> list[str]:
+@dataclass(frozen=True)
+class Exceptions:
+    """
+    What C{[trekd:style]} of setup.cfg allows.
+
+    @ivar names: patterns of names that may hold a banned word.
+    @ivar words: C{room:word}, banned words that are terms of a room.
+    @ivar long_modules: modules that are data tables and may be long.
+    """
+
+    names: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    long_modules: tuple[str, ...] = ()
+
+    def banned_in(self, module: str) -> frozenset[str]:
+        """The words banned in one module."""
+        pairs = (pair.split(":") for pair in self.words)
+        return BANNED - {word for room, word in pairs if f"{module}.".startswith(f"{room}.")}
+
+    def allows(self, name: str) -> bool:
+        """Whether a name may hold a banned word."""
+        return any(fnmatchcase(name, pattern) for pattern in self.names)
+
+
+def complaints(module: Module, exceptions: Exceptions) -> list[str]:
     """
     Find what breaks the rules in one module.
-
-    @param allowed_names: patterns of names that may hold a banned word.
-    @param long_modules: modules that are data tables and may be long.
     """
     found = []
-    if module.text.count("\n") > MODULE_LINES and module.name not in long_modules:
+    if module.text.count("\n") > MODULE_LINES and module.name not in exceptions.long_modules:
         found.append(f"{module.path}:1: longer than {MODULE_LINES} lines")
     if module.is_package:
         found += _beside_docstring(module)
-    places = [*_long_functions(module), *_banned_names(module, allowed_names), *_undocumented(module)]
+    places = [*_long_functions(module), *_banned_names(module, exceptions), *_undocumented(module)]
     return found + [f"{module.path}:{line}: {reason}" for line, reason in places]
 
 
@@ -70,11 +90,12 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", name)]
 
 
-def _banned_names(module: Module, allowed: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def _banned_names(module: Module, exceptions: Exceptions) -> Iterator[tuple[int, str]]:
+    banned = exceptions.banned_in(module.name)
     named = [(1, module.name.rpartition(".")[2]), *_defined_names(module)]
     for line, name in named:
-        bad = BANNED.intersection(words(name))
-        if bad and not any(fnmatchcase(name, pattern) for pattern in allowed):
+        bad = banned.intersection(words(name))
+        if bad and not exceptions.allows(name):
             yield line, f"{name} holds the banned word {', '.join(sorted(bad))}"
 
 
