@@ -40,7 +40,7 @@ bench: $(VENV)/ready
 tools:
 	@tests/tools/programs.sh
 
-# A virtualenv given with VENV= counts as ready when it has this mark or can run the tests as it is.
+# A virtualenv of somebody else's, given with VENV=, is used as it is and never installed into.
 $(VENV)/ready: setup.cfg pyproject.toml
 	@PYTHON="$(PYTHON)" tests/tools/venv.sh "$(VENV)" --editable ".[test,fast]"
 

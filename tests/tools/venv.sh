@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make a virtualenv and install into it: venv.sh DIRECTORY PIP-ARGUMENT...
-# On success DIRECTORY/ready says so; a virtualenv left half made is finished on the next call.
+# On success DIRECTORY/ready says so; a virtualenv left half made is finished on the next call. One that was not made
+# here is left alone.
 set -eu
 directory=$1
 shift
@@ -19,9 +20,15 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
         exit 1
     fi
 fi
+mark=$directory/made-by-trekmail
 if [ ! -x "$directory/bin/python" ]; then
     echo "making $directory"
+    mkdir -p "$directory"
+    touch "$mark"
     "$python" -m venv "$directory"
+elif [ ! -e "$mark" ]; then
+    echo "using $directory as it is"
+    exit 0
 fi
 echo "installing into $directory (a few minutes the first time)"
 # compat: the only editable form in which twistd finds the plugin without PYTHONPATH.
