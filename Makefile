@@ -3,7 +3,7 @@
 # make check  ruff, mypy and the quick tests: the loop to work in
 # make floor  the quick tests with the versions of Debian 12
 # make fuzz   the property tests with many more examples
-# make bench  measurements beside other servers (bench/README.md)
+# make bench  measurements beside other servers
 # make clean  what all of the above made, the demonstration's mail included
 
 PYTHON ?= python3
