@@ -180,7 +180,7 @@ class CommandReader:
         self._scanned = 0
         self._start_command()
 
-    # --- What a session calls ---------------------------------------------------------------------
+    # --- What a session calls ------------------------------
 
     @property
     def is_full(self) -> bool:
@@ -231,7 +231,7 @@ class CommandReader:
         self._start_command()
         return dropped
 
-    # --- Steps: each makes one event, or changes C{_step}, or needs more octets ---------------------
+    # --- Steps: each makes one event, or changes C{_step}, or needs more octets -------------------
 
     def _read_line(self) -> Event | None:
         line = self._take_line(self._room)
@@ -307,7 +307,7 @@ class CommandReader:
     def _swallow_all(self) -> None:
         self._buffer.clear()
 
-    # --- What the steps share -----------------------------------------------------------------------
+    # --- What the steps share ------------------------------
 
     def _start_command(self) -> None:
         self._fragments: list[bytes] = []
