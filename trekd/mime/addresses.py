@@ -133,6 +133,8 @@ class _Parser:
         self._words: list[_Word] = []
         self._angle: list[_Word] | None = None
         self._open = False
+        self._has_at = False
+        self._in_route = False
         self._comment: bytes | None = None
 
     def entries(self) -> Iterator[EnvelopeAddress]:
@@ -195,12 +197,13 @@ class _Parser:
             yield from self._flush()
         elif special == b";":
             yield from self._end_group()
-        elif special == b":" and not self._in_group and self._angle is None and not self._has_at():
+        elif special == b":" and not (self._in_group or self._has_at or self._angle is not None):
             self._in_group = True
             name = _phrase(self._words)
             self._restart()
             yield EnvelopeAddress(None, None, name, None)
         elif self._angle is None and special not in (b">", b")"):
+            self._has_at = self._has_at or special == b"@"
             self._words.append(word)
 
     def _take_in_angle(self, word: _Word, special: bytes) -> Iterator[EnvelopeAddress]:
@@ -210,15 +213,14 @@ class _Parser:
             self._open = False
         elif special == b"<":
             angle.clear()
-        elif special == b"," and not _in_route(angle):
+            self._in_route = False
+        elif special == b"," and not self._in_route:
             yield from self._flush()
         elif special == b";" and self._in_group:
             yield from self._end_group()
         else:
+            self._in_route = special != b":" and (self._in_route or (special == b"@" and not angle))
             angle.append(word)
-
-    def _has_at(self) -> bool:
-        return any(word.kind == "special" and word.octets == b"@" for word in self._words)
 
     def _end_group(self) -> Iterator[EnvelopeAddress]:
         yield from self._flush()
@@ -262,11 +264,6 @@ def _split_address(words: list[_Word]) -> tuple[bytes, bytes]:
     if at < 0:
         return _phrase(words), b""
     return _phrase(words[:at]), b"".join([word.octets for word in words[at + 1 :]])
-
-
-def _in_route(angle: list[_Word]) -> bool:
-    """Whether a comma belongs to C{obs-route} (RFC 5322 §4.4)."""
-    return bool(angle) and angle[0].octets == b"@" and all(word.octets != b":" for word in angle)
 
 
 def _split_route(angle: list[_Word]) -> tuple[bytes | None, list[_Word]]:

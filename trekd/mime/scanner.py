@@ -8,8 +8,8 @@ What is broken is shown so that a client can still read it:
  - a part without a usable Content-Type is text/plain (RFC 2045 §5.2), in a digest message/rfc822;
  - a multipart without boundary, or whose boundary never occurs, is text/plain with the whole body: neither
    RFC nor client knows a multipart without children;
- - past L{MAX_DEPTH} levels, L{MAX_PARTS} parts or the octets that may be searched again for inner boundaries,
-   a part is an opaque application/octet-stream; nothing is cut off.
+ - past L{MAX_DEPTH} levels, L{MAX_PARTS} parts, or the octets that may be searched for inner boundaries and
+   read for inner addresses, a part is an opaque application/octet-stream; nothing is cut off.
 
 A line is a delimiter only if it is exactly the boundary, its dashes and trailing white space (RFC 2046
 §5.1.1): a boundary that is the beginning of an inner one does not match it.  An outer delimiter ends every
@@ -38,6 +38,9 @@ MAX_PARTS = 10_000
 _SEARCHED_TWICE = 1 << 20
 _SEARCHED_AGAIN = 16
 """Octets of containers that may be searched: so many, and so many times the message."""
+
+_INNER_ADDRESSES = 1 << 20
+"""Octets of address fields that are read in all messages inside a message together."""
 
 _ADDRESS_FIELDS = frozenset([b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"])
 _MIME_FIELDS = frozenset(
@@ -155,19 +158,20 @@ class _Sweep:
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
         self.records: list[bytes] = []
-        self._budget = _SEARCHED_TWICE + _SEARCHED_AGAIN * len(octets)
+        self._searches = _SEARCHED_TWICE + _SEARCHED_AGAIN * len(octets)
+        self._addresses = _INNER_ADDRESSES
 
     def entity(self, region: Region, found: Fields, depth: int, default: ContentType) -> _Shape:
         """Describe the message or a part, with all that is inside it."""
         content = content_type(found[b"content-type"]) if b"content-type" in found else default
         if content.boundary or content.media == b"message/rfc822":
-            self._budget -= region.end - region.body
-            if depth >= MAX_DEPTH or self._budget < 0:
+            self._searches -= region.end - region.body
+            if depth >= MAX_DEPTH or self._searches < 0:
                 content = OPAQUE
             elif content.boundary:
                 return self._multipart(region, found, depth, content)
             else:
-                return self._message(region, found, depth, content)
+                return self._message(region, found, depth)
         elif content.media.startswith(b"multipart/"):
             content = PLAIN
         return self._leaf(region, found, content)
@@ -182,14 +186,18 @@ class _Sweep:
         self.records.append(pack(kind, region, 0, lines, encoding, content.charset))
         return _Shape(head + b")", b"%b %b %b)" % (head, nstring(found.get(b"content-md5")), _tail(found)))
 
-    def _message(self, region: Region, found: Fields, depth: int, content: ContentType) -> _Shape:
+    def _message(self, region: Region, found: Fields, depth: int) -> _Shape:
         octets, start, end = self._octets, region.body, region.end
+        body = body_offset(octets, start, end)
+        inside = _read_fields(octets, start, body, _MESSAGE_FIELDS)
+        self._addresses -= sum([len(value) for name, value in inside.items() if name in _ADDRESS_FIELDS])
+        if self._addresses < 0:
+            return self._leaf(region, found, OPAQUE)
         encoding = found.get(b"content-transfer-encoding")
         lines = octets.count(b"\n", start, end)
         self.records.append(pack(MESSAGE_PART, region, 1, lines, encoding, ""))
-        body = body_offset(octets, start, end)
-        inside = _read_fields(octets, start, body, _MESSAGE_FIELDS)
         shape = self.entity(Region(start, body, end), inside, depth + 1, PLAIN)
+        content = content_type(found[b"content-type"]) if b"content-type" in found else MESSAGE
         head = b"%b %d %b" % (_head(content, found, encoding), end - start, envelope(inside))
         plain = b"%b %b %d)" % (head, shape.plain, lines)
         digest = nstring(found.get(b"content-md5"))
