@@ -30,11 +30,11 @@ class Hello:
     EHLO, HELO or LHLO (RFC 5321 §4.1.1.1, RFC 2033 §4.1).
 
     @ivar name: what the client calls itself; fit for a header field, otherwise worthless.
-    @ivar extended: whether extensions may be used (not after HELO).
+    @ivar verb: C{EHLO}, C{HELO} or C{LHLO}.
     """
 
     name: str
-    extended: bool = True
+    verb: str = "EHLO"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +217,9 @@ def _needs_argument(command: Command) -> Callable[[str], Command]:
     return read
 
 
-def _helo(argument: str) -> Hello:
-    """C{helo = "HELO" SP Domain CRLF} (RFC 5321 §4.1.1.1)."""
-    return Hello(hello_name(argument), extended=False)
-
-
-def _ehlo(argument: str) -> Hello:
-    """C{ehlo = "EHLO" SP ( Domain / address-literal ) CRLF} (RFC 5321 §4.1.1.1)."""
-    return Hello(hello_name(argument))
+def _hello(verb: str) -> Callable[[str], Command]:
+    """C{ehlo = "EHLO" SP ( Domain / address-literal ) CRLF} (RFC 5321 §4.1.1.1), and the like."""
+    return lambda argument: Hello(hello_name(argument), verb)
 
 
 def _mail(argument: str) -> Mail:
@@ -370,9 +365,9 @@ _MAIL_PARAMETERS: Mapping[str, Setting] = {
 _RCPT_PARAMETERS: Mapping[str, Setting] = {"NOTIFY": _notify, "ORCPT": _orcpt}
 
 VERBS: Mapping[str, Callable[[str], Command]] = {
-    "EHLO": _ehlo,
-    "HELO": _helo,
-    "LHLO": _ehlo,
+    "EHLO": _hello("EHLO"),
+    "HELO": _hello("HELO"),
+    "LHLO": _hello("LHLO"),
     "MAIL": _mail,
     "RCPT": _rcpt,
     "DATA": _no_argument(Data()),
