@@ -65,6 +65,14 @@ class LimitExceeded(SyntaxFault):
     """Octets that are well formed but larger, longer or deeper than configured."""
 
 
+class UnknownCommand(SyntaxFault):
+    """A well-formed command by a name that nobody knows."""
+
+
+class BadCharset(SyntaxFault):
+    """Text in a charset that cannot be decoded here (RFC 3501 §7.1, BADCHARSET)."""
+
+
 # --- Credentials and connections -----------------------------------------------------------------
 
 

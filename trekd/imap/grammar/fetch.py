@@ -1,0 +1,88 @@
+"""
+What FETCH asks for (RFC 3501 §6.4.5), as values.
+
+A L{FetchItem} is one of the attributes without arguments; a L{BodySection} is C{BODY[...]} in all its forms,
+the C{RFC822} ones included, which differ only in their label.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+class FetchItem(enum.Enum):
+    """An attribute without arguments; the value is its label in the response."""
+
+    FLAGS = b"FLAGS"
+    UID = b"UID"
+    INTERNALDATE = b"INTERNALDATE"
+    RFC822_SIZE = b"RFC822.SIZE"
+    ENVELOPE = b"ENVELOPE"
+    BODYSTRUCTURE = b"BODYSTRUCTURE"
+    BODY = b"BODY"
+    """BODYSTRUCTURE without extension fields."""
+
+
+class SectionKind(enum.Enum):
+    """Which octets of the message or part (RFC 3501 §9, section-text); the value is the spelling."""
+
+    ALL = b""
+    """The whole message, or the body of the part that C{path} names."""
+    HEADER = b"HEADER"
+    HEADER_FIELDS = b"HEADER.FIELDS"
+    HEADER_FIELDS_NOT = b"HEADER.FIELDS.NOT"
+    TEXT = b"TEXT"
+    MIME = b"MIME"
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """
+    The octets C{<origin.length>} of a section (RFC 3501 §6.4.5).
+
+    @ivar origin: 0-based first octet; may lie past the end.
+    @ivar length: at most so many octets, 1 or more.
+    """
+
+    origin: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class BodySection:
+    """
+    Some octets of a message: C{BODY[section]<partial>}, C{BODY.PEEK[...]}, C{RFC822} and its kin.
+
+    @ivar path: part numbers, 1-based; empty for the message itself.
+    @ivar kind: what of the part.
+    @ivar fields: header field names for C{HEADER.FIELDS[.NOT]}, in the client's order and letter case.
+    @ivar peek: whether C{\\Seen} stays as it is.
+    @ivar partial: the range asked for, C{None} for everything.
+    @ivar label: the octets that stand before the literal in the response, origin included, as
+        C{BODY[HEADER.FIELDS (FROM TO)]<0>}.
+    """
+
+    path: tuple[int, ...]
+    kind: SectionKind
+    fields: tuple[str, ...]
+    peek: bool
+    partial: Partial | None
+    label: bytes
+
+
+FetchAttribute: TypeAlias = FetchItem | BodySection
+
+MACROS = {
+    "ALL": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE, FetchItem.ENVELOPE),
+    "FAST": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE),
+    "FULL": (
+        FetchItem.FLAGS,
+        FetchItem.INTERNALDATE,
+        FetchItem.RFC822_SIZE,
+        FetchItem.ENVELOPE,
+        FetchItem.BODY,
+    ),
+}
+"""RFC 3501 §6.4.5: a macro stands alone, not in parentheses."""

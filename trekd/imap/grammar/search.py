@@ -1,0 +1,153 @@
+"""
+What SEARCH asks for (RFC 3501 §6.4.4), as a tree of values.
+
+The keys that are short for others are spelled out: C{UNSEEN} is C{Not(HasFlag(SEEN))}, C{NEW} is
+C{And((Recent(), Not(HasFlag(SEEN))))}.  C{And} in C{And}, C{Or} in C{Or} and C{NOT NOT} are flattened, so
+that a walk over the tree goes no deeper than C{Options.max_nesting}.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from trekd.imap.grammar.sequence import SequenceSet
+from trekd.values import Flag
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every message."""
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """Messages that match all of two or more criteria."""
+
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Messages that match one of two or more criteria."""
+
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Messages that do not match."""
+
+    criterion: Criterion
+
+
+@dataclass(frozen=True, slots=True)
+class HasFlag:
+    """Messages with a system flag or keyword."""
+
+    flag: Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """Messages that are C{\\Recent} in this session."""
+
+
+class Relation(enum.Enum):
+    """How a message's day stands to the day asked for; time and zone are disregarded (RFC 3501 §6.4.4)."""
+
+    BEFORE = "BEFORE"
+    ON = "ON"
+    SINCE = "SINCE"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Messages by the day of their INTERNALDATE: C{BEFORE}, C{ON}, C{SINCE} (that day or later)."""
+
+    relation: Relation
+    day: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages by the day of their Date field: C{SENTBEFORE}, C{SENTON}, C{SENTSINCE}."""
+
+    relation: Relation
+    day: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Larger:
+    """Messages of more than so many octets."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Smaller:
+    """Messages of fewer than so many octets."""
+
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderContains:
+    """
+    Messages with a header field that contains a string, letter case disregarded.
+
+    @ivar field: the field's name in lower case, without colon.
+    @ivar needle: decoded; empty matches every message that has the field.
+    """
+
+    field: str
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class BodyContains:
+    """Messages whose body contains a decoded string, letter case disregarded."""
+
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextContains:
+    """Messages whose header or body contains a decoded string, letter case disregarded."""
+
+    needle: str
+
+
+@dataclass(frozen=True, slots=True)
+class InUids:
+    """Messages by UID."""
+
+    uids: SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class InSeqs:
+    """Messages by sequence number."""
+
+    seqs: SequenceSet
+
+
+Criterion: TypeAlias = (
+    All
+    | And
+    | Or
+    | Not
+    | HasFlag
+    | Recent
+    | Arrived
+    | Sent
+    | Larger
+    | Smaller
+    | HeaderContains
+    | BodyContains
+    | TextContains
+    | InUids
+    | InSeqs
+)
