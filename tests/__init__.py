@@ -1,0 +1,1 @@
+"""Tests of TrekMail (STYLE §9)."""

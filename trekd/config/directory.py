@@ -1,0 +1,196 @@
+"""
+The directory's part of the schema: where accounts and passwords are looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trekd.config.fields import rows, setting, table
+from trekd.config.kinds import COUNT, DURATION, LDAP_URIS, NAME, PATH, SWITCH, TEXT, choice
+
+PRESETS: Mapping[str, Mapping[str, str]] = {
+    "trekmail": {
+        "filter": "(&(objectClass=inetOrgPerson)(mail={user}))",
+        "recipient_filter": "(|(mail={addr})(trekAlias={addr}))",
+        "attr_mail": "mail",
+        "attr_alias": "trekAlias",
+        "attr_quota": "trekQuotaBytes",
+        "attr_plan": "trekPlan",
+        "attr_status": "trekAccountStatus",
+        "attr_groups": "memberOf",
+    },
+    "inetorgperson": {
+        "filter": "(&(objectClass=inetOrgPerson)(mail={user}))",
+        "recipient_filter": "(mail={addr})",
+        "attr_mail": "mail",
+        "attr_alias": "",
+        "attr_quota": "",
+        "attr_plan": "",
+        "attr_status": "",
+        "attr_groups": "memberOf",
+    },
+    "qmail-ldap": {
+        "filter": "(&(objectClass=qmailUser)(mail={user}))",
+        "recipient_filter": "(|(mail={addr})(mailAlternateAddress={addr}))",
+        "attr_mail": "mail",
+        "attr_alias": "mailAlternateAddress",
+        "attr_quota": "mailQuotaSize",
+        "attr_plan": "",
+        "attr_status": "accountStatus",
+        "attr_groups": "memberOf",
+    },
+    "active-directory": {
+        "filter": "(&(objectClass=user)(mail={user})(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
+        "recipient_filter": "(|(mail={addr})(proxyAddresses=smtp:{addr}))",
+        "attr_mail": "mail",
+        "attr_alias": "proxyAddresses",
+        "attr_quota": "",
+        "attr_plan": "",
+        "attr_status": "",
+        "attr_groups": "memberOf",
+    },
+}
+"""Preset name to the defaults it gives; the loader puts them under the keys that are written."""
+
+_DEFAULT = PRESETS["trekmail"]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDirectoryConfig:
+    """The embedded directory: accounts in a file of ours, managed with trekctl account."""
+
+    file: str = setting(PATH, "", 'Its SQLite file; "" = directory.sqlite in data_dir.')
+    default_plan: str = setting(NAME, "nano", "Plan of a new account when none is given.")
+    hash_threads: int = setting(
+        COUNT,
+        2,
+        "Passwords verified at once; each takes 19 MiB and some 30 ms of a core.",
+        at_least=1,
+        at_most=32,
+    )
+    cache_ttl: int = setting(
+        DURATION,
+        300,
+        "How long a verified password is remembered, in memory, as a keyed digest.",
+        at_most=3600,
+    )
+    cache_negative_ttl: int = setting(DURATION, 10, "How long a wrong password is remembered.", at_most=60)
+
+
+@dataclass(frozen=True, slots=True)
+class LDAPPlanConfig:
+    """A plan for the members of a group."""
+
+    group: str = setting(
+        TEXT, doc="The group's DN, compared as a DN.", example='"cn=plan-pro,ou=groups,dc=example,dc=com"'
+    )
+    plan: str = setting(NAME, doc="The plan of its members.", example='"pro"')
+
+
+@dataclass(frozen=True, slots=True)
+class LDAPConfig:
+    """The organisation's LDAP directory, used when backend = "ldap"."""
+
+    uris: tuple[str, ...] = setting(
+        LDAP_URIS,
+        (),
+        "Servers, tried in this order.",
+        example='["ldaps://ldap1.example.com", "ldaps://ldap2.example.com"]',
+    )
+    starttls: bool = setting(
+        SWITCH, False, "With ldap:// URIs: switch to TLS before anything else; required, never only tried."
+    )
+    tls_ca_file: str = setting(
+        PATH,
+        "/etc/ssl/certs/ca-certificates.crt",
+        "Authorities that may sign the servers' certificates, PEM.",
+    )
+    tls_verify: bool = setting(
+        SWITCH, True, "Verify the servers' certificates.  Turning it off is logged as a warning."
+    )
+    allow_cleartext: bool = setting(SWITCH, False, "Allow ldap:// without TLS to other hosts than this one.")
+    bind_dn: str = setting(
+        TEXT,
+        "",
+        "Service account for searches; empty = anonymous.",
+        example='"cn=trekmail,ou=services,dc=example,dc=com"',
+    )
+    bind_password_file: str = setting(
+        PATH, "", "File with its password; readable by trekmail alone.", example='"/etc/trekmail/ldap.secret"'
+    )
+    base: str = setting(TEXT, "", "Where searches start.", example='"ou=people,dc=example,dc=com"')
+    scope: str = setting(choice("base", "onelevel", "subtree"), "subtree", "How deep searches go.")
+    auth: str = setting(
+        choice("search-bind", "template"),
+        "search-bind",
+        "Find the entry, then bind as it; or bind as user_dn_template directly.",
+    )
+    user_dn_template: str = setting(
+        TEXT,
+        "",
+        'For auth = "template": {user}, {local} and {domain} stand for parts of the address.',
+        example='"uid={local},ou=people,dc=example,dc=com"',
+    )
+    preset: str = setting(
+        choice(*PRESETS),
+        "trekmail",
+        "Defaults for filter, recipient_filter and attr_*; keys written override it.",
+    )
+    filter: str = setting(TEXT, _DEFAULT["filter"], "Finds the entry of a login; {user} is the full address.")
+    recipient_filter: str = setting(
+        TEXT, _DEFAULT["recipient_filter"], "Finds the entry that receives mail for {addr}."
+    )
+    id_attr: str = setting(
+        TEXT, "", "Attribute that names the storage, such as entryUUID; empty = the address."
+    )
+    attr_mail: str = setting(TEXT, _DEFAULT["attr_mail"], "Attribute with the account's address.")
+    attr_alias: str = setting(TEXT, _DEFAULT["attr_alias"], "Attribute with further addresses; empty = none.")
+    attr_quota: str = setting(TEXT, _DEFAULT["attr_quota"], "Attribute with the quota; empty = the plan's.")
+    attr_plan: str = setting(TEXT, _DEFAULT["attr_plan"], "Attribute with the plan's name; empty = by group.")
+    attr_status: str = setting(
+        TEXT,
+        _DEFAULT["attr_status"],
+        "Attribute that says active, suspended or disabled; empty = all active.",
+    )
+    attr_groups: str = setting(
+        TEXT, _DEFAULT["attr_groups"], "Attribute with the DNs of the entry's groups; empty = none."
+    )
+    default_plan: str = setting(NAME, "nano", "Plan of entries without one.")
+    plans: tuple[LDAPPlanConfig, ...] = rows(LDAPPlanConfig)
+    connections: int = setting(COUNT, 4, "Threads, each with its own connections.", at_least=1, at_most=32)
+    connect_timeout: int = setting(DURATION, 2, "Time to connect to one server.", at_least=1, at_most=60)
+    receive_timeout: int = setting(DURATION, 5, "Time a server has to answer.", at_least=1, at_most=60)
+    retry_down_after: int = setting(
+        DURATION, 30, "How long a server that failed is passed over.", at_least=1, at_most=3600
+    )
+    cache_ttl: int = setting(
+        DURATION,
+        300,
+        "How long a verified password is remembered, in memory, as a keyed digest.",
+        at_most=3600,
+    )
+    cache_negative_ttl: int = setting(DURATION, 10, "How long a wrong password is remembered.", at_most=60)
+    cache_stale_max: int = setting(
+        DURATION,
+        0,
+        "How long a remembered password still counts while no server answers; 0 = not at all.",
+        at_most=7 * 86400,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryConfig:
+    """Where accounts live."""
+
+    backend: str = setting(NAME, "local", '"local" (embedded), "ldap", or the name of a directory plugin.')
+    max_waiting: int = setting(
+        COUNT,
+        200,
+        "Logins that may wait for the directory before more are told to try later.",
+        at_least=1,
+        at_most=100_000,
+    )
+    local: LocalDirectoryConfig = table(LocalDirectoryConfig)
+    ldap: LDAPConfig = table(LDAPConfig)
