@@ -74,10 +74,10 @@ class BodySection:
 
 FetchAttribute: TypeAlias = FetchItem | BodySection
 
-MACROS = {
-    "ALL": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE, FetchItem.ENVELOPE),
-    "FAST": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE),
-    "FULL": (
+MACROS: dict[bytes, tuple[FetchAttribute, ...]] = {
+    b"ALL": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE, FetchItem.ENVELOPE),
+    b"FAST": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE),
+    b"FULL": (
         FetchItem.FLAGS,
         FetchItem.INTERNALDATE,
         FetchItem.RFC822_SIZE,

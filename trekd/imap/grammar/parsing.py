@@ -1,0 +1,431 @@
+"""
+The second step of reading: a command's fragments to its value.
+
+A table names the commands and the function that reads each one's arguments; an extension is a row.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from trekd.errors import LimitExceeded, SyntaxFault, UnknownCommand
+from trekd.imap.grammar import commands
+from trekd.imap.grammar.attributes import fetch_attributes
+from trekd.imap.grammar.commands import Command
+from trekd.imap.grammar.criteria import DEFAULT_CODEC, charset_codec, search_keys
+from trekd.imap.grammar.fetch import FetchItem
+from trekd.imap.grammar.tokens import Cursor, ParseOptions
+from trekd.values import SPECIAL_USES, Flag, MailboxName
+
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+_STORE = re.compile(rb"([+-]?FLAGS)(\.SILENT)?(?= )", re.IGNORECASE)
+_RETURN = re.compile(rb"RETURN \(", re.IGNORECASE)
+_CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
+_SPECIAL_USE_BY_FOLDED = {use.lower(): use for use in SPECIAL_USES}
+
+_LIST_SELECT = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
+_LIST_RETURN = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
+_SEARCH_RETURN = frozenset({"MIN", "MAX", "ALL", "COUNT"})
+
+_ID_PAIRS = 30
+_ID_FIELD = 30
+_ID_VALUE = 1024
+
+
+def parse_command(fragments: tuple[bytes, ...], options: ParseOptions) -> Command:
+    """
+    Read a whole command but APPEND (RFC 3501 §9, command).
+
+    @param fragments: as in L{trekd.imap.grammar.fragments.CommandOctets}.
+    @raise UnknownCommand: there is no command of that name.
+    @raise BadCharset: SEARCH in an unknown charset.
+    @raise SyntaxFault: the tag or the arguments are malformed; C{fragments.command_tag} has the tag for the
+        answer.
+    @raise BadMailboxName: all is well-formed, but no mailbox can have that name.
+    """
+    cursor = Cursor(fragments, options)
+    tag = cursor.tag()
+    cursor.sp()
+    return _dispatch(_COMMANDS, cursor, tag)
+
+
+def parse_append(fragments: tuple[bytes, ...], options: ParseOptions) -> commands.Append:
+    """
+    Read APPEND up to its first message's literal.
+
+    @param fragments: as in the first L{trekd.imap.grammar.fragments.MessageOffered}.
+    @raise SyntaxFault: as L{parse_command}.
+    @raise BadMailboxName: as L{parse_command}.
+    """
+    cursor = Cursor(fragments, options)
+    tag = cursor.tag()
+    cursor.sp()
+    cursor.choice(frozenset({"APPEND"}), "APPEND")
+    cursor.sp()
+    mailbox = cursor.mailbox()
+    return commands.Append(tag, mailbox, _append_message(cursor))
+
+
+def parse_append_message(fragments: tuple[bytes, ...], options: ParseOptions) -> commands.AppendMessage:
+    """
+    Read what stands before a further message of one APPEND (RFC 3502 §6.3.11).
+
+    @param fragments: as in the second and later L{trekd.imap.grammar.fragments.MessageOffered}.
+    @raise SyntaxFault: it is malformed.
+    """
+    return _append_message(Cursor(fragments, options))
+
+
+def parse_append_end(rest: bytes) -> None:
+    """
+    Make sure that nothing stands after APPEND's last message.
+
+    @raise SyntaxFault: something does.
+    """
+    if rest.strip(b" "):
+        raise SyntaxFault("CRLF")
+
+
+def sasl_response(line: bytes) -> bytes | None:
+    """
+    Read a line of the authentication exchange.
+
+    @return: the decoded response; C{None} when the client cancels with C{*}, to be answered C{BAD}
+        (RFC 3501 §6.2.2).
+    @raise SyntaxFault: it is not base64.
+    """
+    if line == b"*":
+        return None
+    if len(line) % 4 or not _BASE64.fullmatch(line):
+        raise SyntaxFault("base64")
+    try:
+        return binascii.a2b_base64(line)
+    except binascii.Error:
+        raise SyntaxFault("base64") from None
+
+
+# --- Arguments ------------------------------------------------------------------------------------
+
+_Arguments: TypeAlias = Callable[[Cursor, bytes], Command]
+
+
+def _dispatch(table: dict[str, _Arguments], cursor: Cursor, tag: bytes) -> Command:
+    arguments = table.get(cursor.keyword())
+    if arguments is None:
+        raise UnknownCommand("command")
+    command = arguments(cursor, tag)
+    cursor.end()
+    return command
+
+
+def _bare(made: Callable[[bytes], Command]) -> _Arguments:
+    return lambda cursor, tag: made(tag)
+
+
+def _one_mailbox(made: Callable[[bytes, MailboxName], Command]) -> _Arguments:
+    def read(cursor: Cursor, tag: bytes) -> Command:
+        cursor.sp()
+        return made(tag, cursor.mailbox())
+
+    return read
+
+
+def _append(cursor: Cursor, tag: bytes) -> Command:
+    """APPEND that comes as a whole command never announced its message."""
+    cursor.sp()
+    cursor.mailbox()
+    cursor.fail("literal")
+
+
+def _append_message(cursor: Cursor) -> commands.AppendMessage:
+    """append-message = [SP flag-list] [SP date-time] SP literal"""
+    cursor.sp()
+    flags: tuple[Flag, ...] = ()
+    moment = None
+    if cursor.peek() == b"(":
+        flags = cursor.flag_list()
+        cursor.sp()
+    if cursor.peek() == b'"':
+        moment = cursor.date_time()
+        cursor.sp()
+    if cursor.peek():
+        cursor.fail("literal")
+    return commands.AppendMessage(flags, moment)
+
+
+def _authenticate(cursor: Cursor, tag: bytes) -> Command:
+    """"AUTHENTICATE" SP auth-type [SP (base64 / "=")] (RFC 4959 §7)"""
+    cursor.sp()
+    mechanism = cursor.keyword()
+    if cursor.at_end:
+        return commands.Authenticate(tag, mechanism, None)
+    cursor.sp()
+    response = cursor.match(_BASE64, "base64")[0]
+    if response == b"=":
+        return commands.Authenticate(tag, mechanism, b"")
+    if not response:
+        cursor.fail("base64")
+    return commands.Authenticate(tag, mechanism, sasl_response(response))
+
+
+def _login(cursor: Cursor, tag: bytes) -> Command:
+    """login = "LOGIN" SP userid SP password"""
+    cursor.sp()
+    username = cursor.text()
+    cursor.sp()
+    return commands.Login(tag, username, cursor.astring())
+
+
+def _enable(cursor: Cursor, tag: bytes) -> Command:
+    """enable = "ENABLE" 1*(SP capability)"""
+    names: list[str] = []
+    while not names or not cursor.at_end:
+        cursor.sp()
+        names.append(cursor.keyword())
+    return commands.Enable(tag, tuple(names))
+
+
+def _id(cursor: Cursor, tag: bytes) -> Command:
+    """id = "ID" SP ("(" #(string SP nstring) ")" / nil), with the limits of RFC 2971 §3.3"""
+    cursor.sp()
+    if cursor.nil():
+        return commands.Id(tag, ())
+
+    def pair() -> tuple[bytes, bytes | None]:
+        name = cursor.string()
+        cursor.sp()
+        return name, cursor.nstring()
+
+    pairs = cursor.list_of(pair)
+    if len(pairs) > _ID_PAIRS or any(
+        len(name) > _ID_FIELD or len(value or b"") > _ID_VALUE for name, value in pairs
+    ):
+        raise LimitExceeded("shorter id-params-list")
+    return commands.Id(
+        tag,
+        tuple(
+            (name.decode("utf-8", "replace"), None if value is None else value.decode("utf-8", "replace"))
+            for name, value in pairs
+        ),
+    )
+
+
+def _create(cursor: Cursor, tag: bytes) -> Command:
+    """create = "CREATE" SP mailbox [SP "(" "USE" SP "(" [use-attr *(SP use-attr)] ")" ")"] (RFC 6154 §6)"""
+    cursor.sp()
+    mailbox = cursor.new_mailbox()
+    if cursor.at_end:
+        return commands.Create(tag, mailbox)
+    cursor.sp()
+    cursor.expect(b"(")
+    cursor.choice(frozenset({"USE"}), "create-param")
+    cursor.sp()
+    uses = cursor.list_of(lambda: _use_attr(cursor))
+    cursor.expect(b")")
+    return commands.Create(tag, mailbox, tuple(dict.fromkeys(uses)))
+
+
+def _use_attr(cursor: Cursor) -> str:
+    """use-attr = "\\" atom"""
+    cursor.expect(b"\\")
+    use = "\\" + cursor.atom()
+    return _SPECIAL_USE_BY_FOLDED.get(use.lower(), use)
+
+
+def _rename(cursor: Cursor, tag: bytes) -> Command:
+    """rename = "RENAME" SP mailbox SP mailbox"""
+    cursor.sp()
+    source = cursor.mailbox()
+    cursor.sp()
+    return commands.Rename(tag, source, cursor.new_mailbox())
+
+
+def _list(cursor: Cursor, tag: bytes) -> Command:
+    """list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts] (RFC 5258 §6)"""
+    cursor.sp()
+    selection: frozenset[str] | None = None
+    if cursor.peek() == b"(":
+        selection = _list_select_opts(cursor)
+        cursor.sp()
+    reference = cursor.reference()
+    cursor.sp()
+    many = cursor.peek() == b"("
+    patterns = cursor.some_of(cursor.list_mailbox) if many else (cursor.list_mailbox(),)
+    if cursor.at_end:
+        extended = many or selection is not None
+        return commands.List(tag, reference, patterns, extended, selection or frozenset())
+    cursor.sp()
+    returns, items = _list_return_opts(cursor)
+    return commands.List(tag, reference, patterns, True, selection or frozenset(), returns, items)
+
+
+def _list_select_opts(cursor: Cursor) -> frozenset[str]:
+    """A modifier needs an option that can stand by itself (RFC 5258 §3.1)."""
+    options = frozenset(cursor.list_of(lambda: cursor.choice(_LIST_SELECT, "list-select-opt")))
+    if "RECURSIVEMATCH" in options and not options & {"SUBSCRIBED", "SPECIAL-USE"}:
+        cursor.fail("list-select-base-opt beside RECURSIVEMATCH")
+    return options
+
+
+def _list_return_opts(cursor: Cursor) -> tuple[frozenset[str], tuple[str, ...]]:
+    """list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")" """
+    items: list[str] = []
+
+    def option() -> str:
+        name = cursor.choice(_LIST_RETURN, "return-option")
+        if name == "STATUS":
+            cursor.sp()
+            items.extend(_status_items(cursor))
+        return name
+
+    cursor.choice(frozenset({"RETURN"}), "RETURN")
+    cursor.sp()
+    names = frozenset(cursor.list_of(option))
+    return names, tuple(dict.fromkeys(items))
+
+
+def _lsub(cursor: Cursor, tag: bytes) -> Command:
+    """lsub = "LSUB" SP mailbox SP list-mailbox"""
+    cursor.sp()
+    reference = cursor.reference()
+    cursor.sp()
+    return commands.Lsub(tag, reference, cursor.list_mailbox())
+
+
+def _xlist(cursor: Cursor, tag: bytes) -> Command:
+    """"XLIST" SP mailbox SP list-mailbox"""
+    cursor.sp()
+    reference = cursor.reference()
+    cursor.sp()
+    return commands.XList(tag, reference, cursor.list_mailbox())
+
+
+def _status(cursor: Cursor, tag: bytes) -> Command:
+    """status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" """
+    cursor.sp()
+    mailbox = cursor.mailbox()
+    cursor.sp()
+    return commands.Status(tag, mailbox, _status_items(cursor))
+
+
+def _status_items(cursor: Cursor) -> tuple[str, ...]:
+    items = cursor.some_of(lambda: cursor.choice(commands.STATUS_ITEMS, "status-att"))
+    return tuple(dict.fromkeys(items))
+
+
+def _search(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
+    """search = "SEARCH" [search-return-opts] SP search-program (RFC 4466 §3, RFC 4731 §4)"""
+    cursor.sp()
+    returns = None
+    if cursor.test(_RETURN):
+        cursor.keyword()
+        cursor.sp()
+        named = cursor.list_of(lambda: cursor.choice(_SEARCH_RETURN, "search-return-opt"))
+        # An empty list is as good as ALL (RFC 4731 §3.1).
+        returns = frozenset(named or ("ALL",))
+        cursor.sp()
+    codec = DEFAULT_CODEC
+    if cursor.test(_CHARSET):
+        cursor.keyword()
+        cursor.sp()
+        codec = charset_codec(cursor.astring())
+        cursor.sp()
+    return commands.Search(tag, search_keys(cursor, codec), uid, returns)
+
+
+def _fetch(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
+    """fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / list of fetch-att)"""
+    cursor.sp()
+    sequence_set = cursor.sequence_set()
+    cursor.sp()
+    attributes = fetch_attributes(cursor)
+    if uid and FetchItem.UID not in attributes:
+        attributes = (FetchItem.UID, *attributes)
+    return commands.Fetch(tag, sequence_set, attributes, uid)
+
+
+def _store(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
+    """store = "STORE" SP sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flags)"""
+    cursor.sp()
+    sequence_set = cursor.sequence_set()
+    cursor.sp()
+    found = cursor.match(_STORE, "store-att-flags")
+    cursor.sp()
+    operation = commands.StoreOperation(found[1].decode("ascii").upper())
+    return commands.Store(tag, sequence_set, operation, bool(found[2]), cursor.flags(), uid)
+
+
+def _copy(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
+    """copy = "COPY" SP sequence-set SP mailbox"""
+    cursor.sp()
+    sequence_set = cursor.sequence_set()
+    cursor.sp()
+    return commands.Copy(tag, sequence_set, cursor.mailbox(), uid)
+
+
+def _move(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
+    """move = "MOVE" SP sequence-set SP mailbox (RFC 6851 §6)"""
+    cursor.sp()
+    sequence_set = cursor.sequence_set()
+    cursor.sp()
+    return commands.Move(tag, sequence_set, cursor.mailbox(), uid)
+
+
+def _uid_expunge(cursor: Cursor, tag: bytes) -> Command:
+    """uid-expunge = "UID" SP "EXPUNGE" SP sequence-set (RFC 4315 §4)"""
+    cursor.sp()
+    return commands.UidExpunge(tag, cursor.sequence_set())
+
+
+def _uid(cursor: Cursor, tag: bytes) -> Command:
+    """uid = "UID" SP (copy / fetch / search / store / move / expunge)"""
+    cursor.sp()
+    return _dispatch(_UID_COMMANDS, cursor, tag)
+
+
+_UID_COMMANDS: dict[str, _Arguments] = {
+    "COPY": lambda cursor, tag: _copy(cursor, tag, uid=True),
+    "EXPUNGE": _uid_expunge,
+    "FETCH": lambda cursor, tag: _fetch(cursor, tag, uid=True),
+    "MOVE": lambda cursor, tag: _move(cursor, tag, uid=True),
+    "SEARCH": lambda cursor, tag: _search(cursor, tag, uid=True),
+    "STORE": lambda cursor, tag: _store(cursor, tag, uid=True),
+}
+
+_COMMANDS: dict[str, _Arguments] = {
+    "APPEND": _append,
+    "AUTHENTICATE": _authenticate,
+    "CAPABILITY": _bare(commands.Capability),
+    "CHECK": _bare(commands.Check),
+    "CLOSE": _bare(commands.Close),
+    "COPY": _copy,
+    "CREATE": _create,
+    "DELETE": _one_mailbox(commands.Delete),
+    "ENABLE": _enable,
+    "EXAMINE": _one_mailbox(commands.Examine),
+    "EXPUNGE": _bare(commands.Expunge),
+    "FETCH": _fetch,
+    "ID": _id,
+    "IDLE": _bare(commands.Idle),
+    "LIST": _list,
+    "LOGIN": _login,
+    "LOGOUT": _bare(commands.Logout),
+    "LSUB": _lsub,
+    "MOVE": _move,
+    "NAMESPACE": _bare(commands.Namespace),
+    "NOOP": _bare(commands.Noop),
+    "RENAME": _rename,
+    "SEARCH": _search,
+    "SELECT": _one_mailbox(commands.Select),
+    "STARTTLS": _bare(commands.StartTLS),
+    "STATUS": _status,
+    "STORE": _store,
+    "SUBSCRIBE": _one_mailbox(commands.Subscribe),
+    "UID": _uid,
+    "UNSELECT": _bare(commands.Unselect),
+    "UNSUBSCRIBE": _one_mailbox(commands.Unsubscribe),
+    "XLIST": _xlist,
+}

@@ -1,0 +1,207 @@
+"""
+The mirror of reading: values to the octets of responses (RFC 3501 §7, §9).
+
+Tokens come without spaces around them; lines end with CRLF.  Nothing here lets CR, LF or NUL into a line but
+by a literal.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from trekd.imap.grammar.names import encode_name
+from trekd.imap.grammar.sequence import uid_set
+from trekd.values import Flag, MailboxName
+
+_ATOM = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[^_`a-z|}~+]{1,255}")
+_QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,1000}")
+_SPECIAL = re.compile(rb'["\\]')
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+# --- Tokens ---------------------------------------------------------------------------------------
+
+
+def literal(octets: bytes) -> bytes:
+    """literal = "{" number "}" CRLF *CHAR8"""
+    return b"{%d}\r\n%b" % (len(octets), octets)
+
+
+def string(value: bytes | str) -> bytes:
+    """
+    string = quoted / literal, whichever can hold it.
+
+    @param value: text is written in UTF-8.
+    """
+    octets = value.encode("utf-8") if isinstance(value, str) else value
+    if _QUOTABLE.fullmatch(octets):
+        return b'"' + _SPECIAL.sub(rb"\\\g<0>", octets) + b'"'
+    return literal(octets)
+
+
+def nstring(value: bytes | str | None) -> bytes:
+    """nstring = string / nil"""
+    return b"NIL" if value is None else string(value)
+
+
+def astring(value: bytes | str) -> bytes:
+    """astring, as an atom where it can be one and would not be read as C{NIL}."""
+    octets = value.encode("utf-8") if isinstance(value, str) else value
+    return octets if _ATOM.fullmatch(octets) and octets.upper() != b"NIL" else string(octets)
+
+
+def mailbox(name: MailboxName, utf8: bool = False) -> bytes:
+    """
+    mailbox = "INBOX" / astring, always quoted, as clients like it best.
+
+    @param utf8: whether the client enabled UTF-8 (RFC 6855 §3), else modified UTF-7.
+    """
+    octets = encode_name(name, utf8)
+    return b'"' + _SPECIAL.sub(rb"\\\g<0>", octets) + b'"'
+
+
+def parenthesised(tokens: Iterable[bytes]) -> bytes:
+    """"(" [token *(SP token)] ")\""""
+    return b"(" + b" ".join(tokens) + b")"
+
+
+def flag_list(flags: Iterable[Flag], recent: bool = False) -> bytes:
+    """
+    flag-list = "(" [flag *(SP flag)] ")"
+
+    @param recent: whether C{\\Recent} leads it.
+    """
+    tokens = [flag.text.encode("ascii") for flag in flags]
+    return parenthesised([b"\\Recent", *tokens] if recent else tokens)
+
+
+def internal_date(moment: datetime.datetime) -> bytes:
+    """date-time, in the zone it has, with date-day-fixed (RFC 3501 §9)."""
+    offset = moment.utcoffset() or datetime.timedelta()
+    minutes = abs(offset) // datetime.timedelta(minutes=1)
+    zone = f"{'-' if offset < datetime.timedelta() else '+'}{minutes // 60:02}{minutes % 60:02}"
+    day = f"{moment.day:2}-{_MONTHS[moment.month - 1]}-{moment.year:04}"
+    return f'"{day} {moment.hour:02}:{moment.minute:02}:{moment.second:02} {zone}"'.encode("ascii")
+
+
+def resp_text(text: str) -> bytes:
+    """text = 1*TEXT-CHAR; what is not printable US-ASCII becomes C{?}."""
+    return _UNPRINTABLE.sub("?", text).encode("ascii") or b"-"
+
+
+# --- Lines ----------------------------------------------------------------------------------------
+
+
+def tagged(tag: bytes, status: str, text: str, code: bytes | None = None) -> bytes:
+    """
+    response-tagged = tag SP resp-cond-state CRLF
+
+    @param tag: C{b"*"} for an untagged one.
+    @param status: C{OK}, C{NO}, C{BAD}, C{BYE} or C{PREAUTH}.
+    @param code: a response code without its brackets.
+    """
+    bracketed = b"[%b] " % code if code is not None else b""
+    return b"%b %b %b%b\r\n" % (tag, status.encode("ascii"), bracketed, resp_text(text))
+
+
+def untagged(*tokens: bytes) -> bytes:
+    """response-data = "*" SP ... CRLF"""
+    return b"* " + b" ".join(tokens) + b"\r\n"
+
+
+def continuation(text: str) -> bytes:
+    """continue-req = "+" SP (resp-text / base64) CRLF; C{text} may be empty, as a SASL challenge may."""
+    return b"+ " + _UNPRINTABLE.sub("?", text).encode("ascii") + b"\r\n"
+
+
+def capability(names: Iterable[str]) -> bytes:
+    """capability-data, also the inside of the response code C{CAPABILITY}."""
+    return b" ".join([b"CAPABILITY", *(name.encode("ascii") for name in names)])
+
+
+def enabled(names: Iterable[str]) -> bytes:
+    """"* ENABLED" (RFC 5161 §3.2)."""
+    return untagged(b"ENABLED", *(name.encode("ascii") for name in names))
+
+
+def id_response(parameters: Mapping[str, str | None]) -> bytes:
+    """"* ID" (RFC 2971 §3.2)."""
+    pairs = [token for field, value in parameters.items() for token in (string(field), nstring(value))]
+    return untagged(b"ID", parenthesised(pairs) if pairs else b"NIL")
+
+
+def list_response(
+    attributes: Iterable[str],
+    name: MailboxName | None,
+    *,
+    response: str = "LIST",
+    child_info: Sequence[str] = (),
+    utf8: bool = False,
+) -> bytes:
+    """
+    mailbox-list behind C{LIST}, C{LSUB} or C{XLIST} (RFC 3501 §7.2.2, RFC 5258 §6).
+
+    @param attributes: C{\\HasChildren}, C{\\Sent} and so on, with backslash.
+    @param name: C{None} for the answer to the pattern C{""}, which tells the delimiter.
+    @param child_info: selection options that inferior mailboxes matched (C{CHILDINFO}).
+    """
+    listed = b'""' if name is None else mailbox(name, utf8)
+    tokens = [response.encode("ascii"), parenthesised(attribute.encode("ascii") for attribute in attributes)]
+    tokens += [b'"' + MailboxName.DELIMITER.encode("ascii") + b'"', listed]
+    if child_info:
+        tokens.append(b'("CHILDINFO" ' + parenthesised(map(string, child_info)) + b")")
+    return untagged(*tokens)
+
+
+def status_response(name: MailboxName, items: Mapping[str, int], utf8: bool = False) -> bytes:
+    """"* STATUS" with the items in their order (RFC 3501 §7.2.4)."""
+    pairs = (b"%b %d" % (item.encode("ascii"), value) for item, value in items.items())
+    return untagged(b"STATUS", mailbox(name, utf8), parenthesised(pairs))
+
+
+def search_response(numbers: Iterable[int]) -> bytes:
+    """"* SEARCH" *(SP nz-number) (RFC 3501 §7.2.5)."""
+    return untagged(b"SEARCH", *(b"%d" % number for number in numbers))
+
+
+def esearch_response(tag: bytes, uid: bool, results: Mapping[str, int | bytes]) -> bytes:
+    """
+    "* ESEARCH" (RFC 4731 §3.1).
+
+    @param results: C{MIN}, C{MAX}, C{COUNT}, and C{ALL} as L{uid_set} writes it; only what is there.
+    """
+    tokens = [b"ESEARCH", b"(TAG " + string(tag) + b")", *([b"UID"] if uid else [])]
+    for name, value in results.items():
+        tokens += [name.encode("ascii"), b"%d" % value if isinstance(value, int) else value]
+    return untagged(*tokens)
+
+
+# --- Response codes, without brackets ---------------------------------------------------------------
+
+
+def appenduid(uid_validity: int, uids: Iterable[int]) -> bytes:
+    """resp-code-apnd = "APPENDUID" SP nz-number SP append-uid (RFC 4315 §4)"""
+    return b"APPENDUID %d %b" % (uid_validity, uid_set(uids))
+
+
+def copyuid(uid_validity: int, source: Iterable[int], target: Iterable[int]) -> bytes:
+    """
+    resp-code-copy = "COPYUID" SP nz-number SP uid-set SP uid-set (RFC 4315 §4)
+
+    @param uid_validity: the target's.
+    @param source: UIDs in the source, in the order of their copies C{target}.
+    """
+    return b"COPYUID %d %b %b" % (uid_validity, uid_set(source), uid_set(target))
+
+
+def permanentflags(flags: Iterable[Flag], may_create: bool) -> bytes:
+    """"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"; C{\\*} when keywords can be made."""
+    tokens = [flag.text.encode("ascii") for flag in flags]
+    return b"PERMANENTFLAGS " + parenthesised([*tokens, b"\\*"] if may_create else tokens)
+
+
+BADCHARSET = b"BADCHARSET (US-ASCII UTF-8)"
+"""RFC 3501 §7.1: some of the charsets that are understood."""
