@@ -1,0 +1,33 @@
+"""
+The MIME room as one object, for rooms that may not import it.
+"""
+
+from __future__ import annotations
+
+from trekd.mime.fold import fold
+from trekd.mime.scanner import ScannedMessage, scan
+from trekd.mime.text import header_contains, text_contains
+
+
+class MimeReader:
+    """
+    Reads messages for the store, whose contract C{trekd.store.interfaces.MessageReader} it fulfils.
+
+    It has no state and may be called in any thread.
+    """
+
+    def scan(self, octets: bytes) -> ScannedMessage:
+        """Read a whole message (L{trekd.mime.scanner.scan})."""
+        return scan(octets)
+
+    def header_contains(self, header: bytes, field: bytes, needle: str) -> bool:
+        """Whether a field holds a folded text (L{trekd.mime.text.header_contains})."""
+        return header_contains(header, field, needle)
+
+    def text_contains(self, octets: bytes, parts: bytes, needle: str, with_header: bool) -> bool:
+        """Whether a message's text holds a folded text (L{trekd.mime.text.text_contains})."""
+        return text_contains(octets, parts, needle, with_header)
+
+    def fold(self, text: str) -> str:
+        """Fold for comparison (L{trekd.mime.fold.fold})."""
+        return fold(text)

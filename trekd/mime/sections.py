@@ -1,0 +1,120 @@
+"""
+C{BODY[section]}: exactly the octets that a section names (RFC 3501 §6.4.5, RFC 9051 §6.4.5).
+
+A message that is no multipart has one part, number 1, its body.  Below a message/rfc822 part the numbers are
+those of the message inside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trekd.mime.encoded import transfer_decoded
+from trekd.mime.header import raw_fields
+from trekd.mime.parts import MESSAGE, MULTIPART, Part, unpack
+
+KINDS = ("", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME")
+"""What may be asked of a part; C{""} is the whole part, or the whole message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """
+    A C{section-spec} (RFC 3501 §9).
+
+    @ivar path: part numbers, 1-based, empty for the message itself.
+    @ivar kind: one of L{KINDS}.
+    @ivar fields: names for C{HEADER.FIELDS} and C{HEADER.FIELDS.NOT}, in any letter case.
+    """
+
+    path: tuple[int, ...] = ()
+    kind: str = ""
+    fields: tuple[bytes, ...] = ()
+
+    @property
+    def is_header(self) -> bool:
+        """Whether the message's own header is enough to cut it (L{cut_header})."""
+        return not self.path and self.kind.startswith("HEADER")
+
+
+def cut(octets: bytes, parts: bytes, section: Section) -> bytes | None:
+    """
+    The octets of a section.
+
+    @param parts: the message's part index.
+    @return: C{None} when the message has no such part, or the part has no header or text of that kind.
+    """
+    if not section.path and not section.kind:
+        return octets
+    part = _part(unpack(parts), section.path)
+    if part is None:
+        return None
+    if section.kind == "":
+        return octets[part.body : part.end]
+    if section.kind == "MIME":
+        return octets[part.header : part.body] if section.path else None
+    message = _message(part) if section.path else part
+    if message is None:
+        return None
+    if section.kind == "TEXT":
+        return octets[message.body : message.end]
+    return cut_header(octets[message.header : message.body], section)
+
+
+def cut_header(header: bytes, section: Section) -> bytes:
+    """
+    C{HEADER}, C{HEADER.FIELDS} or C{HEADER.FIELDS.NOT} of a header given alone.
+
+    Fields keep their order, folding and line ends; the empty line always follows them, also where the message
+    has none.
+    """
+    if section.kind == "HEADER":
+        return header
+    names = frozenset([name.lower() for name in section.fields])
+    if section.kind == "HEADER.FIELDS":
+        kept = b"".join([raw for name, raw in raw_fields(header) if name and name in names])
+    else:
+        rest = [raw for name, raw in raw_fields(header) if name not in names]
+        kept = b"".join(rest[:-1] if rest and not rest[-1].strip() else rest)
+    line_end = b"\r\n" if b"\r\n" in header or b"\n" not in header else b"\n"
+    if kept and not kept.endswith(line_end):
+        kept += line_end
+    return kept + line_end
+
+
+def decoded(octets: bytes, parts: bytes, path: tuple[int, ...]) -> bytes | None:
+    """
+    The content of a part without its transfer encoding, for C{BINARY[path]} (RFC 3516 §4.2).
+
+    @return: C{None} when there is no such part; a multipart or message comes as it stands.
+    """
+    part = _part(unpack(parts), path)
+    if part is None:
+        return None
+    content = octets[part.body : part.end] if path else octets
+    return content if part.children or not path else transfer_decoded(content, part.encoding)
+
+
+def _part(message: Part, path: tuple[int, ...]) -> Part | None:
+    """Follow part numbers from a message, C{None} where one leads nowhere."""
+    here: Part | None = message
+    inside: Part | None = message
+    for number in path:
+        if inside is None or number < 1:
+            return None
+        if inside.kind == MULTIPART:
+            here = inside.children[number - 1] if number <= len(inside.children) else None
+        else:
+            here = inside if number == 1 else None
+        inside = None if here is None else _numbered(here)
+    return here
+
+
+def _numbered(part: Part) -> Part | None:
+    """The entity whose parts the next number counts, C{None} below a leaf."""
+    return part if part.kind == MULTIPART else _message(part)
+
+
+def _message(part: Part) -> Part | None:
+    """The message inside a message/rfc822 part."""
+    return part.children[0] if part.kind == MESSAGE else None
