@@ -7,13 +7,24 @@ All methods are asynchronous.  A directory that does not answer raises L{Directo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from zope.interface import Attribute, Interface
 
 from trekd.values import Address, PrincipalId
+
+MAX_PASSWORD_OCTETS = 1024
+
+
+def is_possible_password(password: str) -> bool:
+    """
+    Whether anybody can have this password: 1 to 1024 octets of UTF-8 without NUL.
+
+    A directory must never be asked about another one: some take an empty password for an anonymous success.
+    """
+    return 0 < len(password.encode("utf-8", "surrogatepass")) <= MAX_PASSWORD_OCTETS and "\0" not in password
 
 
 class Status(Enum):
@@ -124,13 +135,23 @@ class NewAccount:
     quota: int | None = None
 
 
+Progress = Callable[[int], None]
+"""Told how many of a long list are done."""
+
+
+def no_progress(done: int) -> None:
+    """Ignore progress."""
+
+
 class IAccountAdministration(Interface):
     """What a directory that we own adds: its accounts can be changed (C{trekctl account})."""
 
-    def add(accounts: Sequence[NewAccount]) -> Awaitable[None]:
+    def add(accounts: Sequence[NewAccount], progress: Progress = no_progress) -> Awaitable[None]:
         """
         Add accounts, all or none.
 
+        @param progress: called, in the reactor's thread, as the passwords are hashed: some 30 ms each.
+        @raise SyntaxFault: a password that nobody can have; nothing was added.
         @raise AccountExists: an address is taken (the error names the first); nothing was added.
         """
 
@@ -141,6 +162,7 @@ class IAccountAdministration(Interface):
         """
         Change a password.
 
+        @raise SyntaxFault: a password that nobody can have; nothing changed.
         @raise NoSuchAccount: nothing changed.
         """
 

@@ -11,7 +11,7 @@ verified password and the tagged answer, for every mechanism alike (DESIGN §6):
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from socket import socket
 from typing import Any
@@ -49,6 +49,19 @@ class IConnection(Interface):
         """Drop the connection at once."""
 
 
+class IProbe(Interface):
+    """Tells living peers from vanished ones; the ledger asks it before it refuses."""
+
+    def reclaim(connections: Sequence[IConnection], wanted: int) -> Awaitable[Sequence[IConnection]]:
+        """
+        Abort connections whose peer has vanished.
+
+        @param connections: those whose end would help, oldest first.
+        @param wanted: abort no more than this many.
+        @return: the connections that were aborted; their slots are free again.
+        """
+
+
 class ILease(Interface):
     """One open connection in the ledger."""
 
@@ -58,6 +71,9 @@ class ILease(Interface):
     def log_in(account: Account, counted: bool) -> Awaitable[None]:
         """
         Bind the connection to an account; check and take are one step.
+
+        A lease that is bound to another account gives that one's slot back first.  A closed lease takes nothing:
+        the session finds its connection gone.
 
         @param counted: whether it takes one of the plan's slots (IMAP does).
         @raise TooManyConnections: the plan allows no more; the lease stays unauthenticated.

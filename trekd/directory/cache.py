@@ -1,0 +1,187 @@
+"""
+A memory of passwords that were right a moment ago, before any directory.
+
+Nothing is kept that tells a password: a MAC keyed with this process's random key stands for it, and never leaves
+memory (notes: one login costs a directory milliseconds, DAV sends one with every request, and a phone opens five
+connections at once).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from hmac import compare_digest
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from trekd.directory.interfaces import (
+    Account,
+    Alias,
+    DirectoryEntry,
+    Group,
+    IAccountAdministration,
+    IDirectory,
+    NewAccount,
+    Progress,
+    no_progress,
+)
+from trekd.errors import BadCredentials
+from trekd.values import Address
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    account: Account
+    mac: bytes
+    expires: float
+
+
+@implementer(IDirectory)
+class CachedDirectory:
+    """
+    A directory whose verdicts on passwords are remembered, by login name.
+
+    A password that is not the remembered one is asked of the directory, so that a new password works at once; an
+    old one works until its time is over or L{flush}.  The same question asked by several connections at once is
+    one question.
+    """
+
+    def __init__(
+        self,
+        directory: IDirectory,
+        clock: IReactorTime,
+        ttl: float = 300,
+        negative_ttl: float = 10,
+        size: int = 20_000,
+    ) -> None:
+        """
+        @param ttl: seconds for which a right password is remembered; 0 is not at all.
+        @param negative_ttl: seconds for which a wrong one is.
+        @param size: entries of either kind; the least recently used go first.
+        """
+        self._directory = directory
+        self._clock = clock
+        self._ttl = ttl
+        self._negative_ttl = negative_ttl
+        self._size = size
+        self._key = secrets.token_bytes(32)
+        self._verified: OrderedDict[str, _Verified] = OrderedDict()
+        self._wrong: OrderedDict[bytes, float] = OrderedDict()
+        self._asked: dict[bytes, list[Deferred[Account]]] = {}
+
+    async def authenticate(self, login: Address, password: str) -> Account:
+        """See L{IDirectory.authenticate}."""
+        name = str(login).lower()
+        mac = self._mac(name, password)
+        known = self._verified.get(name)
+        if known is not None and compare_digest(known.mac, mac) and self._clock.seconds() < known.expires:
+            self._verified.move_to_end(name)
+            return known.account
+        if self._clock.seconds() < self._wrong.get(mac, 0.0):
+            raise BadCredentials()
+        answer: Deferred[Account] = Deferred()
+        self._asked.setdefault(mac, []).append(answer)
+        if len(self._asked[mac]) == 1:
+            ensureDeferred(self._ask(login, name, password, mac))
+        return await answer
+
+    async def find(self, address: Address) -> Account | Group | Alias | None:
+        """See L{IDirectory.find}."""
+        return await self._directory.find(address)
+
+    async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
+        """See L{IDirectory.search}."""
+        return await self._directory.search(text, limit)
+
+    async def close(self) -> None:
+        """See L{IDirectory.close}."""
+        await self._directory.close()
+        self.flush()
+
+    def flush(self, address: Address | None = None) -> None:
+        """
+        Forget what is known of an account, under all its names; C{None} is all accounts.
+
+        A question that is on its way is answered, but its answer is not remembered.  Wrong passwords are
+        forgotten of all accounts: they are kept without names.
+        """
+        self._asked = {}
+        if address is None:
+            self._verified.clear()
+            self._wrong.clear()
+            return
+        principal = address.principal
+        stale = {name for name, entry in self._verified.items() if entry.account.principal == principal}
+        stale.add(str(address).lower())
+        for name in stale:
+            self._verified.pop(name, None)
+        self._wrong.clear()
+
+    async def _ask(self, login: Address, name: str, password: str, mac: bytes) -> None:
+        """Ask the directory, for all who wait for the same answer."""
+        asked = self._asked
+        verdict: Account | Failure
+        try:
+            verdict = await self._directory.authenticate(login, password)
+            if asked is self._asked:
+                self._remember(name, _Verified(verdict, mac, self._clock.seconds() + self._ttl))
+        except Exception as fault:
+            verdict = Failure(fault)  # type: ignore[no-untyped-call]
+            if isinstance(fault, BadCredentials) and asked is self._asked:
+                self._remember_wrong(mac)
+        for answer in asked.pop(mac):
+            answer.callback(verdict)
+
+    def _remember(self, name: str, entry: _Verified) -> None:
+        self._verified[name] = entry
+        self._verified.move_to_end(name)
+        if len(self._verified) > self._size:
+            self._verified.popitem(last=False)
+
+    def _remember_wrong(self, mac: bytes) -> None:
+        self._wrong[mac] = self._clock.seconds() + self._negative_ttl
+        if len(self._wrong) > self._size:
+            self._wrong.popitem(last=False)
+
+    def _mac(self, name: str, password: str) -> bytes:
+        octets = name.encode() + b"\0" + password.encode("utf-8", "surrogatepass")
+        return blake2b(octets, digest_size=32, key=self._key).digest()
+
+
+@implementer(IAccountAdministration)
+class FlushingAdministration:
+    """Changes accounts and lets the cache forget them, so that each change holds at once."""
+
+    def __init__(self, administration: IAccountAdministration, cache: CachedDirectory) -> None:
+        self._administration = administration
+        self._cache = cache
+
+    async def add(self, accounts: Sequence[NewAccount], progress: Progress = no_progress) -> None:
+        """See L{IAccountAdministration.add}."""
+        await self._administration.add(accounts, progress)
+        self._cache.flush()
+
+    async def accounts(self) -> tuple[Account, ...]:
+        """See L{IAccountAdministration.accounts}."""
+        return await self._administration.accounts()
+
+    async def set_password(self, address: Address, password: str) -> None:
+        """See L{IAccountAdministration.set_password}."""
+        await self._administration.set_password(address, password)
+        self._cache.flush(address)
+
+    async def change(self, account: Account) -> None:
+        """See L{IAccountAdministration.change}."""
+        await self._administration.change(account)
+        self._cache.flush(account.address)
+
+    async def remove(self, address: Address) -> None:
+        """See L{IAccountAdministration.remove}."""
+        await self._administration.remove(address)
+        self._cache.flush(address)
