@@ -10,15 +10,15 @@ Expunges are withheld while they would move sequence numbers under the client (a
 sequence number).  New messages and flags are announced all the same; the view is then one of our own, with the
 expunged messages still in their places.
 
-Within one mailbox modification sequences order the commits, so a STORE of ours that directly follows what the
-client knows need not be read back: nobody else's change lies between.
+A hint may come late, even after a commit of ours that followed the one it tells of.  So a STORE of ours never moves
+C{_modseq}, up to which the client knows everything: it is remembered in C{_own} until the store is asked again.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.imap.responses import flag_list
@@ -39,6 +39,11 @@ Positions = tuple[range, ...]
 _LOOK_ANYWAY = 60.0
 """Seconds after which the store is asked without any hint: a hint may be lost."""
 
+_ENOUGH = 64
+"""Hints, or changes of one's own, to remember before the store is asked."""
+
+_NOTHING: Mapping[int, array[int]] = {}
+
 _FLAGS = (b"* ", Column.SEQ, b" FETCH (FLAGS ", Column.FLAGS, b")\r\n")
 _UID_FLAGS = (b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" FLAGS ", Column.FLAGS, b")\r\n")
 
@@ -55,9 +60,9 @@ class SelectedMailbox:
 
     __slots__ = (
         "_checked",
-        "_earliest_hint",
-        "_latest_hint",
+        "_hints",
         "_modseq",
+        "_own",
         "_top",
         "_withheld",
         "keywords",
@@ -79,8 +84,8 @@ class SelectedMailbox:
         self.keywords = selection.keywords
         self._modseq: int = selection.view.modseq
         self._top = selection.state.uid_next - 1
-        self._earliest_hint = 0
-        self._latest_hint = 0
+        self._hints: tuple[int, ...] = ()
+        self._own: Mapping[int, array[int]] = _NOTHING
         self._withheld = False
         self._checked = now
 
@@ -118,40 +123,28 @@ class SelectedMailbox:
 
     def hint(self, modseq: int) -> bool:
         """
-        The store committed something in this mailbox; whether the client does not know it yet.
+        The store committed something in this mailbox; whether it may be news to the client.
         """
-        if modseq <= self._modseq:
+        if modseq <= self._modseq or modseq in self._own or modseq in self._hints:
             return False
-        if not self._earliest_hint or modseq < self._earliest_hint:
-            self._earliest_hint = modseq
-        self._latest_hint = max(self._latest_hint, modseq)
+        if len(self._hints) < _ENOUGH:
+            self._hints = (*self._hints, modseq)
         return True
 
     def needs_announcement(self, expunge: bool, now: float) -> bool:
         """Whether L{announce} may have something to say."""
-        return bool(
-            self._latest_hint or (self._withheld and expunge) or now - self._checked > _LOOK_ANYWAY
-        )
+        return bool(self._hints or (self._withheld and expunge) or now - self._checked > _LOOK_ANYWAY)
 
-    def own_change(self, changes: MailboxChanges) -> bool:
+    def own_change(self, changes: MailboxChanges) -> None:
         """
-        Take note of flags that this session changed, so that they are not announced to it.
-
-        @return: C{False} when others changed something in between: then all is announced, the session's own
-            changes included, for the two cannot be told apart.
+        Take note of flags that this session changed: the client knows, they need no announcement.
         """
         modseq = changes.view.modseq
-        alone = not self._earliest_hint or self._earliest_hint >= modseq
-        if not alone or self._withheld or len(changes.view.uids) != len(self.view.uids):
-            self.hint(modseq)
-            return False
-        self._modseq = max(self._modseq, modseq)
-        self._forget_hints()
-        return True
-
-    def _forget_hints(self) -> None:
-        if self._latest_hint <= self._modseq:
-            self._earliest_hint = self._latest_hint = 0
+        if changes.changed and modseq > self._modseq:
+            self._own = {**self._own, modseq: changes.changed}
+            self._hints = tuple(known for known in self._hints if known != modseq)
+            if len(self._own) >= _ENOUGH:
+                self.must_look()
 
     def must_look(self) -> None:
         """Let the next L{announce} ask the store, hint or not."""
@@ -165,7 +158,8 @@ class SelectedMailbox:
         @param uid: whether FETCH responses must have the UID (RFC 3501 §6.4.8).
         @raise NoSuchMailbox: it was deleted.
         """
-        self._earliest_hint = self._latest_hint = 0
+        hints, self._hints = self._hints, ()
+        own, self._own = self._own, _NOTHING
         self.must_look()
         changes = await self.store.changes(self.id, ModSeq(self._modseq))
         self._checked = wire.now()
@@ -176,9 +170,11 @@ class SelectedMailbox:
             await self._take_recent(arrived)
             wire.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.view.uids), self.recent))
         self._modseq = changes.view.modseq
-        self._forget_hints()
+        self._hints = tuple(known for known in self._hints if known > self._modseq)
         self.announce_keywords(wire, changes.keywords)
         changed = changes.changed[: bisect_right(changes.changed, known_top)]
+        if own and not hints:
+            changed = _without(changed, own.values())
         if changed:
             await self.tell_flags(wire, self.positions_of(changed), uid)
 
@@ -247,6 +243,14 @@ def flags_responses(keywords: tuple[Flag, ...], read_only: bool) -> bytes:
         b"* FLAGS " + flag_list(flags) + b"\r\n"
         b"* OK [PERMANENTFLAGS " + flag_list(permanent) + b"] Flags permitted\r\n"
     )
+
+
+def _without(uids: array[int], own: Iterable[array[int]]) -> array[int]:
+    """
+    UIDs but those the session changed itself.  Only right when nobody else is known to have changed anything.
+    """
+    known = set().union(*own)
+    return array("I", [uid for uid in uids if uid not in known])
 
 
 def _places(view: array[int], uids: array[int]) -> Iterator[int]:

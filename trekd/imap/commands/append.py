@@ -54,6 +54,9 @@ async def append(session: Session, request: AppendRequest) -> bytes:
         return bytes(TRY_CREATE)
     finally:
         receiver.discard()
+    selected = session.selected
+    if selected is not None and selected.id == appended.mailbox:
+        selected.must_look()
     return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
 
 

@@ -27,6 +27,8 @@ async def copy(session: Session, command: Copy) -> bytes:
         copied = await session.store.copy(selected.view, positions, command.mailbox)
     except NoSuchMailbox:
         return bytes(TRY_CREATE)
+    if command.mailbox == selected.name:
+        selected.must_look()
     if not copied.source:
         return b"OK Nothing to copy" if command.uid else EXPUNGE_ISSUED
     return b"OK [" + _copyuid(copied) + b"] COPY completed"
