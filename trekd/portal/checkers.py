@@ -82,7 +82,7 @@ class FullAddressChecker:
         login = address.principal if address else credentials.username[:MAX_LOGIN].lower()
         try:
             self._guessing.check(credentials.peer, login)
-            if "@" not in login:
+            if "@" not in credentials.username:
                 raise AddressIncomplete()
             account = await self._verify(address, credentials.password)
         except BadCredentials as refusal:

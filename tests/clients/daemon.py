@@ -1,0 +1,155 @@
+"""A started daemon for tests with real clients: own directory, own ports, TLS, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.fakes.certificates import make_certificate
+
+ROOT = Path(__file__).resolve().parents[2]
+TWISTD = str(Path(sys.executable).parent / "twistd")
+PASSWORD = "correct horse"
+SERVICES = ("imaps", "imap", "submissions", "submission", "https", "http")
+START_TIME = 30.0
+
+CONFIG = """\
+[server]
+hostname = "mail.example.com"
+domains = ["example.com"]
+data_dir = "data"
+
+[tls]
+certificate = "mail.example.com.pem"
+key = "mail.example.com.key"
+
+[listen]
+{ports}
+smtp = []
+lmtp = ["unix:lmtp"]
+control = ["unix:control:mode=600"]
+
+[directory]
+backend = "local"
+
+[limits]
+failures_per_ip = 1000
+failure_delay = 0
+{more}
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Daemon:
+    """One daemon in a directory; C{start} and C{kill} as often as a test likes."""
+
+    def __init__(self, directory: Path, more: str = "") -> None:
+        self.directory = directory
+        self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+        self.config = directory / "trekmail.toml"
+        self.certificate, _ = make_certificate(directory, "mail.example.com", "localhost")
+        lines = (f'{name} = ["tcp:{port}:interface=127.0.0.1"]' for name, port in self.ports.items())
+        self.config.write_text(CONFIG.format(ports="\n".join(lines), more=more))
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For commands of ours, so that they run from the checkout."""
+        return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+    @property
+    def log(self) -> str:
+        """Everything the daemon wrote so far, over all its starts."""
+        return (self.directory / "log").read_text()
+
+    @property
+    def lmtp(self) -> str:
+        """Path of the LMTP socket."""
+        return str(self.directory / "lmtp")
+
+    def start(self) -> None:
+        """Start and wait until it answers on every port."""
+        with open(self.directory / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [TWISTD, "--nodaemon", "--pidfile=", "trekmail", "--config", str(self.config)],
+                cwd=self.directory,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + START_TIME
+        while not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the daemon did not start:\n{self.log}")
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            for port in self.ports.values():
+                socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return False
+        return (self.directory / "control").exists() and (self.directory / "lmtp").exists()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(30)
+        self.process = None
+        return status
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(30)
+        self.process = None
+
+    def close(self) -> None:
+        """End it, if it runs."""
+        if self.process is not None:
+            self.kill()
+
+    def trekctl(self, *arguments: str, input: str | None = None, status: int = 0) -> str:
+        """Run C{trekctl}; its standard output (with C{--json} use L{trekctl_json})."""
+        finished = subprocess.run(
+            [sys.executable, "-m", "trekd.cli.main", "--config", str(self.config), *arguments],
+            cwd=self.directory,
+            env=self.environment,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert finished.returncode == status, (arguments, finished.returncode, finished.stdout, finished.stderr)
+        return finished.stdout if status == 0 else finished.stdout + finished.stderr
+
+    def trekctl_json(self, *arguments: str) -> object:
+        """Run C{trekctl --json}."""
+        return json.loads(self.trekctl("--json", *arguments))
+
+    def add_account(self, address: str, plan: str = "pro", password: str = PASSWORD) -> None:
+        """Add an account to the embedded directory."""
+        self.trekctl("account", "add", address, "--plan", plan, "--password-stdin", input=password + "\n")
+
+    @property
+    def client_tls(self) -> ssl.SSLContext:
+        """A client's context that trusts the daemon's certificate, and only that."""
+        return ssl.create_default_context(cafile=self.certificate)

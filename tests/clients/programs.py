@@ -1,0 +1,31 @@
+"""Programs that tests drive: found, or a loud skip, which in CI is a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+
+def require(program: str) -> str:
+    """The program's path; without it the test is skipped, in CI failed."""
+    path = shutil.which(program)
+    if path is not None:
+        return path
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{program} is not installed; the test run should have installed it")
+    pytest.skip(f"NOT TESTED: {program} is not installed")
+
+
+def run(
+    *command: str, cwd: Path | None = None, input: bytes | None = None, status: int | None = 0
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end; C{status} C{None} accepts any exit status."""
+    finished = subprocess.run(
+        command, cwd=cwd, input=input, capture_output=True, timeout=120, check=False
+    )
+    assert status is None or finished.returncode == status, (command, finished)
+    return finished

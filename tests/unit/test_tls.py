@@ -1,0 +1,150 @@
+"""L{trekd.tls}: what a client can negotiate, which certificate it sees, what a reload changes."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from OpenSSL import SSL
+
+from tests.fakes.certificates import make_certificate
+from trekd.config.schema import SNIConfig, TLSConfig
+from trekd.errors import ConfigFault
+from trekd.tls import ServerTLS
+
+
+def config(directory: Path, *sni: str, minimum: str = "TLSv1.2") -> TLSConfig:
+    certificate, key = make_certificate(directory, "mail.example.com")
+    entries = tuple(SNIConfig((name,), *make_certificate(directory, name)) for name in sni)
+    return TLSConfig(certificate, key, minimum, entries)
+
+
+def handshake(tls: ServerTLS, name: str | None = None, **limits: object) -> ssl.SSLObject:
+    """Shake hands in memory; raises C{ssl.SSLError} or C{SSL.Error} where a client would be refused."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    ciphers = limits.pop("ciphers", None)
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+    for key, value in limits.items():
+        setattr(context, key, value)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    server = tls.serverConnectionForTLS(None)
+    server.set_accept_state()
+    client_done = server_done = False
+    while not (client_done and server_done):
+        try:
+            client.do_handshake()
+            client_done = True
+        except ssl.SSLWantReadError:
+            pass
+        if outgoing.pending:
+            server.bio_write(outgoing.read())
+        try:
+            server.do_handshake()
+            server_done = True
+        except SSL.WantReadError:
+            pass
+        try:
+            incoming.write(server.bio_read(65536))
+        except SSL.WantReadError:
+            pass
+    return client
+
+
+def seen_name(tls: ServerTLS, name: str | None) -> str:
+    octets = handshake(tls, name).getpeercert(binary_form=True)
+    assert octets is not None
+    subject = x509.load_der_x509_certificate(octets).subject
+    return str(next(iter(subject)).value)
+
+
+def test_tls_1_2_and_1_3_with_forward_secrecy_only(tmp_path: Path) -> None:
+    tls = ServerTLS(config(tmp_path))
+    assert handshake(tls).version() == "TLSv1.3"
+    older = handshake(tls, maximum_version=ssl.TLSVersion.TLSv1_2)
+    assert older.version() == "TLSv1.2"
+    cipher = older.cipher()
+    assert cipher is not None and cipher[0].startswith("ECDHE")
+
+
+def test_tls_1_1_is_refused(tmp_path: Path) -> None:
+    tls = ServerTLS(config(tmp_path))
+    with pytest.raises((ssl.SSLError, SSL.Error)), pytest.warns(DeprecationWarning):
+        handshake(
+            tls,
+            minimum_version=ssl.TLSVersion.TLSv1_1,
+            maximum_version=ssl.TLSVersion.TLSv1_1,
+            ciphers="ALL:@SECLEVEL=0",
+        )
+
+
+def test_static_key_exchange_is_refused(tmp_path: Path) -> None:
+    tls = ServerTLS(config(tmp_path))
+    with pytest.raises((ssl.SSLError, SSL.Error)):
+        handshake(tls, maximum_version=ssl.TLSVersion.TLSv1_2, ciphers="AES128-GCM-SHA256:AES256-SHA")
+
+
+def test_minimum_1_3_is_obeyed(tmp_path: Path) -> None:
+    tls = ServerTLS(config(tmp_path, minimum="TLSv1.3"))
+    with pytest.raises((ssl.SSLError, SSL.Error)):
+        handshake(tls, maximum_version=ssl.TLSVersion.TLSv1_2)
+
+
+def test_certificate_is_chosen_by_name(tmp_path: Path) -> None:
+    tls = ServerTLS(config(tmp_path, "mail.example.org", "*.example.net"))
+    assert seen_name(tls, None) == "mail.example.com"
+    assert seen_name(tls, "unknown.invalid") == "mail.example.com"
+    assert seen_name(tls, "MAIL.example.org") == "mail.example.org"
+    assert seen_name(tls, "a.example.net") == "*.example.net"
+    assert seen_name(tls, "a.b.example.net") == "mail.example.com"
+
+
+def test_changed_files_are_noticed_and_used_for_new_handshakes(tmp_path: Path) -> None:
+    tls = ServerTLS(config(tmp_path))
+    assert not tls.reload_if_changed()
+    before = handshake(tls).getpeercert(binary_form=True)
+    make_certificate(tmp_path, "mail.example.com")
+    assert tls.reload_if_changed()
+    assert handshake(tls).getpeercert(binary_form=True) != before
+
+
+def test_a_failed_reload_keeps_what_works(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    tls = ServerTLS(settings)
+    Path(settings.key).write_text("nonsense")
+    with pytest.raises(ConfigFault) as caught:
+        tls.reload_if_changed()
+    assert settings.key in str(caught.value)
+    assert seen_name(tls, None) == "mail.example.com"
+    with pytest.raises(ConfigFault):
+        tls.reload_if_changed()
+
+
+@pytest.mark.parametrize("missing", ["certificate", "key"])
+def test_a_missing_file_is_named(tmp_path: Path, missing: str) -> None:
+    settings = config(tmp_path)
+    Path(getattr(settings, missing)).unlink()
+    with pytest.raises(ConfigFault, match="No such file") as caught:
+        ServerTLS(settings)
+    assert getattr(settings, missing) in str(caught.value)
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    settings = config(tmp_path)
+    _, other = make_certificate(tmp_path, "other.example.com")
+    with pytest.raises(ConfigFault, match="belongs"):
+        ServerTLS(TLSConfig(settings.certificate, other))
+
+
+def test_an_expired_certificate_is_used_but_logged(tmp_path: Path) -> None:
+    from twisted.logger import capturedLogs
+
+    certificate, key = make_certificate(tmp_path, "old.example.com", days=-1)
+    with capturedLogs() as events:
+        ServerTLS(TLSConfig(certificate, key))
+    assert any("expired" in event["log_format"] for event in events)

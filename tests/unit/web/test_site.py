@@ -1,0 +1,114 @@
+"""L{trekd.web.site}: redirects, the status page, bounded bodies and clean errors, over the real HTTP parser."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.logger import capturedLogs
+from twisted.web.resource import Resource
+
+from trekd.web.site import MAX_BODY, HTTPSite, public_site, redirect_site
+
+
+class Transport(StringTransport):
+    """A transport that can be dropped."""
+
+    def abortConnection(self) -> None:
+        self.abort_seen = True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        pass
+
+
+def ask(site: HTTPSite, *requests: bytes) -> tuple[bytes, Transport]:
+    transport = Transport()
+    channel = site.buildProtocol(None)
+    channel.makeConnection(transport)
+    for octets in requests:
+        channel.dataReceived(octets)
+    return transport.value(), transport
+
+
+def request(method: bytes, path: bytes, *headers: bytes) -> bytes:
+    return b"\r\n".join((method + b" " + path + b" HTTP/1.1", b"Host: mail.example.com", *headers, b"", b""))
+
+
+@pytest.fixture
+def site() -> HTTPSite:
+    return public_site("mail.example.com", Clock())
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"PROPFIND", b"OPTIONS", b"REPORT", b"POST"])
+@pytest.mark.parametrize("name", [b"caldav", b"carddav"])
+def test_well_known_redirects_whatever_the_method(site: HTTPSite, method: bytes, name: bytes) -> None:
+    """RFC 6764 §5."""
+    answer, _ = ask(site, request(method, b"/.well-known/" + name))
+    assert answer.startswith(b"HTTP/1.1 301 ")
+    assert b"\r\nlocation: /dav/\r\n" in answer.lower()
+
+
+def test_status_page(site: HTTPSite) -> None:
+    answer, _ = ask(site, request(b"GET", b"/"))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"mail.example.com" in answer
+    assert b"strict-transport-security" in answer.lower()
+    assert b"twisted" not in answer.lower()
+
+
+def test_status_page_can_only_be_read(site: HTTPSite) -> None:
+    answer, _ = ask(site, request(b"DELETE", b"/"))
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert b"\r\nallow: get, head\r\n" in answer.lower()
+
+
+@pytest.mark.parametrize("path", [b"/nothing", b"/.well-known/", b"/.well-known/x/y", b"/%00", b"/../../etc/passwd"])
+def test_anything_else_is_missing(site: HTTPSite, path: bytes) -> None:
+    answer, _ = ask(site, request(b"GET", path))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"passwd" not in answer
+
+
+def test_head_has_no_body(site: HTTPSite) -> None:
+    answer, _ = ask(site, request(b"HEAD", b"/missing"))
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_a_long_body_is_refused(site: HTTPSite) -> None:
+    size = MAX_BODY + 1
+    answer, _ = ask(site, request(b"POST", b"/", b"Content-Length: %d" % size), b"x" * size)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def test_an_endless_body_ends_the_connection(site: HTTPSite) -> None:
+    piece = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    answer, transport = ask(site, request(b"POST", b"/", b"Transfer-Encoding: chunked"), *[piece] * 40)
+    assert answer == b""
+    assert transport.abort_seen
+
+
+def test_nothing_of_an_exception_is_shown() -> None:
+    class Faulty(Resource):
+        isLeaf = True
+
+        def render(self, request: object) -> bytes:
+            raise RuntimeError("secret detail")
+
+    with capturedLogs() as events:
+        answer, _ = ask(HTTPSite(Faulty(), {}, Clock()), request(b"GET", b"/"))
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"secret" not in answer and b"Traceback" not in answer
+    assert any("log_failure" in event for event in events)
+
+
+def test_queries_are_not_logged(site: HTTPSite) -> None:
+    with capturedLogs() as events:
+        ask(site, request(b"GET", b"/x?token=secret"))
+    assert not any("secret" in str(event) for event in events if "code" in event)
+    assert any(event.get("code") == 404 for event in events)
+
+
+def test_plain_http_only_redirects() -> None:
+    answer, _ = ask(redirect_site("mail.example.com", Clock()), request(b"GET", b"/dav/?a=b"))
+    assert answer.startswith(b"HTTP/1.1 301 ")
+    assert b"\r\nlocation: https://mail.example.com/dav/?a=b\r\n" in answer.lower()

@@ -1,0 +1,175 @@
+"""
+TLS: versions, ciphers, certificates by name, reload (STYLE §7).
+
+Every room that speaks TLS is handed one L{ServerTLS}: as the context factory of an implicit-TLS listener and for
+C{transport.startTLS}.  A reload changes what new handshakes use; connections that stand keep what they have.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from cryptography import x509
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from trekd.config.schema import SNIConfig, TLSConfig
+from trekd.errors import ConfigFault
+
+_log = Logger()
+
+CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"
+"""TLS 1.2 suites: forward secrecy and authenticated encryption only (RFC 9325 §4.2); TLS 1.3 has no others."""
+
+_MINIMUM = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
+_OPTIONS = (
+    SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_SINGLE_ECDH_USE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificates:
+    """All contexts of one load: the default one, by exact name, and by C{*.} name without its star."""
+
+    default: SSL.Context
+    exact: Mapping[str, SSL.Context]
+    wildcard: Mapping[str, SSL.Context]
+
+    def for_name(self, name: str) -> SSL.Context:
+        """The context for a host name that a client asked for (RFC 6066 §3)."""
+        name = name.lower().rstrip(".")
+        _, dot, parent = name.partition(".")
+        return self.exact.get(name) or self.wildcard.get(dot + parent) or self.default
+
+
+def _read(path: str, key: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ConfigFault(f"[tls] {key} = {path!r}: {error.strerror}") from None
+
+
+def _not_after(chain: bytes) -> datetime:
+    certificate = x509.load_pem_x509_certificate(chain)
+    if hasattr(certificate, "not_valid_after_utc"):
+        return certificate.not_valid_after_utc
+    return certificate.not_valid_after.replace(tzinfo=UTC)  # cryptography 38 of Debian 12
+
+
+def _context(certificate: str, key: str, minimum: int) -> SSL.Context:
+    """
+    Make one context.
+
+    @raise ConfigFault: a file is missing, unreadable, no PEM, or the two do not belong together.
+    """
+    chain = _read(certificate, "certificate")
+    _read(key, "key")
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(minimum)
+    context.set_cipher_list(CIPHERS)
+    context.set_options(_OPTIONS)
+    # Idle connections hold no record buffers: about 32 KB less for each of them.
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    try:
+        context.use_certificate_chain_file(certificate)
+    except SSL.Error:
+        raise ConfigFault(f"[tls] certificate = {certificate!r}: holds no PEM certificate chain") from None
+    try:
+        context.use_privatekey_file(key)
+    except SSL.Error:
+        raise ConfigFault(
+            f"[tls] key = {key!r}: holds no PEM private key that belongs to {certificate!r}"
+        ) from None
+    expires = _not_after(chain)
+    if expires < datetime.now(UTC):
+        _log.warn("certificate {path} expired on {expires}", path=certificate, expires=f"{expires:%Y-%m-%d}")
+    return context
+
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerTLS:
+    """
+    The server's side of every TLS connection.
+
+    @raise ConfigFault: from the constructor, for files that cannot be used.
+    """
+
+    def __init__(self, config: TLSConfig) -> None:
+        self._config = config
+        self._stamps = self._stamp(config)
+        self._certificates = self._load(config)
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        """Make the TLS state of one connection (called by Twisted)."""
+        return SSL.Connection(self._certificates.default, None)
+
+    def reload(self, config: TLSConfig) -> None:
+        """
+        Read all files again.
+
+        @raise ConfigFault: a file cannot be used; the certificates in use stay.
+        """
+        stamps = self._stamp(config)
+        self._certificates = self._load(config)
+        self._config, self._stamps = config, stamps
+
+    def reload_if_changed(self) -> bool:
+        """
+        Read the files again when one of them is another than before.
+
+        @return: whether there was a change.
+        @raise ConfigFault: as L{reload}; the same change is then tried again next time.
+        """
+        if self._stamp(self._config) == self._stamps:
+            return False
+        self.reload(self._config)
+        return True
+
+    def _load(self, config: TLSConfig) -> _Certificates:
+        minimum = _MINIMUM[config.minimum]
+        default = _context(config.certificate, config.key, minimum)
+        exact: dict[str, SSL.Context] = {}
+        wildcard: dict[str, SSL.Context] = {}
+        for entry in config.sni:
+            context = _context(entry.certificate, entry.key, minimum)
+            for name in map(str.lower, entry.names):
+                if name.startswith("*."):
+                    wildcard[name[1:]] = context
+                else:
+                    exact[name] = context
+        certificates = _Certificates(default, exact, wildcard)
+        # TLS starts with the default context, so only that one is asked for the name.
+        default.set_tlsext_servername_callback(_choose(certificates))
+        return certificates
+
+    @staticmethod
+    def _stamp(config: TLSConfig) -> tuple[tuple[int, int, int], ...]:
+        """Identity of the files' present content, cheap to take; zeros for a missing file."""
+        own: tuple[TLSConfig | SNIConfig, ...] = (config, *config.sni)
+        return tuple(_identity(path) for entry in own for path in (entry.certificate, entry.key))
+
+
+def _identity(path: str) -> tuple[int, int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+def _choose(certificates: _Certificates) -> Any:
+    def server_name_seen(connection: SSL.Connection) -> None:
+        asked = connection.get_servername()
+        if asked:
+            connection.set_context(certificates.for_name(asked.decode("ascii", "replace")))
+
+    return server_name_seen

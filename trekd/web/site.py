@@ -1,0 +1,208 @@
+"""
+The public HTTPS site: well-known redirects, a status page, clean errors.
+
+Bodies are bounded before they are read, nothing of an exception reaches a client, and plain HTTP only redirects.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import Request as HTTPRequest
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+MAX_BODY = 64 * 1024
+"""Octets of a request body on pages that take none."""
+MAX_SWALLOWED = 1024 * 1024
+"""Octets of a longer body that are read, and dropped, so that the client sees the answer."""
+
+SECURITY_HEADERS: Mapping[bytes, bytes] = {
+    b"strict-transport-security": b"max-age=31536000",
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"DENY",
+    b"referrer-policy": b"no-referrer",
+    b"content-security-policy": b"default-src 'none'; style-src 'unsafe-inline'",
+}
+
+_log = Logger()
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>body{{font:1rem/1.5 sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}</style>
+</head><body><h1>{title}</h1><p>{text}</p></body></html>
+"""
+
+
+def page(title: str, text: str) -> bytes:
+    """A whole small HTML page; both arguments are plain text."""
+    return _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
+
+
+class SiteRequest(Request):
+    """A request with a bounded body and errors that show nothing of the inside."""
+
+    _received = 0
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a body within the bound; of a longer one nothing more is kept, and soon nothing more is read."""
+        self._received += len(data)
+        if self._received <= MAX_BODY:
+            super().handleContentChunk(data)
+        elif self._received > MAX_SWALLOWED:
+            self.channel.forceAbortClient()
+
+    def process(self) -> None:
+        """Render, unless the body was too long (RFC 9110 §15.5.14)."""
+        if self._received > MAX_BODY:
+            answer(self, 413, "Content too large", "This address takes no such body.")
+        else:
+            super().process()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """Log our fault whole, answer with one fixed sentence."""
+        _log.failure("request failed: {method} {path}", reason, method=self.method, path=self.path)
+        if self.startedWriting:
+            self.loseConnection()
+        else:
+            answer(self, 500, "Internal error", "Something went wrong here; the administrator finds it in the log.")
+        return reason
+
+
+def answer(request: Request, code: int, title: str, text: str) -> None:
+    """Finish a request with a status and a small page."""
+    request.setResponseCode(code)
+    request.setHeader(b"content-type", b"text/html; charset=utf-8")
+    body = page(title, text)
+    request.setHeader(b"content-length", b"%d" % len(body))
+    if request.method != b"HEAD":
+        request.write(body)
+    request.finish()
+
+
+class Missing(Resource):
+    """404 for every method."""
+
+    isLeaf = True
+
+    def render(self, request: Request) -> int:
+        """Answer."""
+        answer(request, 404, "Not found", "There is nothing at this address.")
+        return NOT_DONE_YET
+
+
+class Redirect(Resource):
+    """A permanent redirect for every method, PROPFIND included (RFC 6764 §5)."""
+
+    isLeaf = True
+
+    def __init__(self, target: bytes) -> None:
+        super().__init__()
+        self._target = target
+
+    def render(self, request: Request) -> int:
+        """Answer."""
+        request.setHeader(b"location", self._target)
+        request.setHeader(b"cache-control", b"max-age=86400")
+        answer(request, 301, "Moved", "This address has moved.")
+        return NOT_DONE_YET
+
+
+class ToHTTPS(Resource):
+    """Plain HTTP: redirects to the same path over HTTPS, and nothing else."""
+
+    isLeaf = True
+
+    def __init__(self, hostname: str) -> None:
+        super().__init__()
+        self._origin = b"https://" + hostname.encode("idna")
+
+    def render(self, request: Request) -> int:
+        """Answer."""
+        request.setHeader(b"location", self._origin + request.uri.split(b"\r")[0])
+        answer(request, 301, "Moved", "This site is served over HTTPS only.")
+        return NOT_DONE_YET
+
+
+class StatusPage(Resource):
+    """C{/}: that the host works, and nothing that helps a stranger."""
+
+    def __init__(self, hostname: str) -> None:
+        super().__init__()
+        self._body = page(hostname, "This is a TrekMail mail host, and it is working.")
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        """The page itself for C{/}, 404 below."""
+        return self if path == b"" else Missing()
+
+    def render(self, request: Request) -> int:
+        """Show the page."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD")
+            answer(request, 405, "Method not allowed", "This page can only be read.")
+            return NOT_DONE_YET
+        request.setHeader(b"content-type", b"text/html; charset=utf-8")
+        request.setHeader(b"content-length", b"%d" % len(self._body))
+        if request.method == b"GET":
+            request.write(self._body)
+        request.finish()
+        return NOT_DONE_YET
+
+
+class _Folder(Resource):
+    """A path level without a page of its own."""
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        """Nothing but what was put here."""
+        return Missing()
+
+    def render(self, request: Request) -> Any:
+        """Answer as for any other missing page."""
+        return Missing().render(request)
+
+
+class HTTPSite(Site):
+    """A site of ours: own request class, no tracebacks, headers for every answer."""
+
+    displayTracebacks = False
+
+    def __init__(self, root: IResource, headers: Mapping[bytes, bytes], reactor: Any) -> None:
+        super().__init__(root, requestFactory=SiteRequest, reactor=reactor)
+        self._headers = dict(headers)
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """Find the resource, with our headers already set."""
+        for name, value in self._headers.items():
+            request.setHeader(name, value)
+        request.setHeader(b"server", b"TrekMail")
+        found: IResource = super().getResourceFor(request)
+        return found
+
+    def log(self, request: HTTPRequest) -> None:
+        """One line per request, without query (it may carry what is nobody's business)."""
+        _log.info(
+            "{method} {path} {code} from {peer}",
+            method=request.method.decode("ascii", "replace"),
+            path=request.path.decode("ascii", "replace"),
+            code=request.code,
+            peer=getattr(request.getClientAddress(), "host", ""),
+        )
+
+
+def public_site(hostname: str, reactor: Any) -> HTTPSite:
+    """The site of the C{https} listeners."""
+    root = StatusPage(hostname)
+    well_known = _Folder()
+    for name in (b"caldav", b"carddav"):
+        well_known.putChild(name, Redirect(b"/dav/"))
+    root.putChild(b".well-known", well_known)
+    return HTTPSite(root, SECURITY_HEADERS, reactor)
+
+
+def redirect_site(hostname: str, reactor: Any) -> HTTPSite:
+    """The site of the C{http} listeners."""
+    return HTTPSite(ToHTTPS(hostname), {}, reactor)
