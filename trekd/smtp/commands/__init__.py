@@ -1,0 +1,5 @@
+"""
+The SMTP commands, a module for each group of them.
+
+Entry point: L{trekd.smtp.commands.table}.
+"""

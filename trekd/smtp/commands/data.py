@@ -1,0 +1,179 @@
+"""
+DATA and BDAT: the message itself (RFC 5321 §4.1.1.4, RFC 3030 §2, RFC 2033 §4.2).
+
+Whatever is wrong with the message or the state, its octets are read to their end before the reply: none of
+them is ever taken for a command.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from trekd.errors import Broken, TrekError
+from trekd.queue.interfaces import MailTransaction, Outcome
+from trekd.smtp import replies
+from trekd.smtp.grammar.commands import Chunk, Data
+from trekd.smtp.grammar.data import ChunkReader, DataReader
+from trekd.smtp.grammar.paths import write_path
+from trekd.smtp.grammar.reply import Reply, reply
+from trekd.smtp.headers import HeaderFilter, Rewrite, Trace, reception, submission
+from trekd.smtp.intake import Intake
+from trekd.smtp.session import Draft, Session, Stage
+
+log = Logger()
+
+
+async def data(session: Session, request: Data) -> None:
+    """Take a message up to CRLF.CRLF."""
+    draft = _draft(session)
+    intake = draft.intake = _intake(session, draft)
+    reader = DataReader(session.limits)
+    session.send(replies.GO_AHEAD)
+    session.data_begins()
+    while not reader.done:
+        await intake.take(reader.feed(await session.octets()))
+    session.stream.unread(reader.rest)
+    await intake.finish(reader.fault)
+    await _deliver(session, draft, intake)
+
+
+async def bdat(session: Session, request: Chunk) -> None:
+    """Take a chunk of a message, and the message when it is the last one."""
+    session.data_begins()
+    if session.stage not in (Stage.RECIPIENTS, Stage.CHUNKS):
+        return await _refuse_chunk(session, request)
+    draft = _draft(session)
+    if draft.intake is None or draft.chunks is None:
+        draft.intake, draft.chunks = _intake(session, draft), ChunkReader(session.limits)
+        session.stage = Stage.CHUNKS
+    await _read_chunk(session, draft.chunks, request, draft.intake)
+    if request.last:
+        await draft.intake.take(draft.chunks.finish())
+    if request.last or draft.chunks.fault is not None:
+        await draft.intake.finish(draft.chunks.fault)
+    if request.last:
+        return await _deliver(session, draft, draft.intake)
+    if draft.intake.fault is not None:
+        session.reset()
+        raise draft.intake.fault
+    return session.send(reply(250, "2.0.0", f"{request.size} octets received"))
+
+
+async def _refuse_chunk(session: Session, request: Chunk) -> None:
+    """There is no transaction for this chunk: read it all the same (RFC 3030 §2)."""
+    await _read_chunk(session, ChunkReader(session.limits), request, None)
+    session.reset()
+    if session.user is None and not session.service.lmtp:
+        session.send(replies.NEED_LOGIN if session.secure else replies.NEED_TLS)
+    else:
+        session.send(replies.NEED_RECIPIENT)
+
+
+async def _read_chunk(session: Session, chunks: ChunkReader, request: Chunk, intake: Intake | None) -> None:
+    chunks.expect(request.size)
+    while not chunks.done:
+        pieces = chunks.feed(await session.octets())
+        if intake is not None:
+            await intake.take(pieces)
+    session.stream.unread(chunks.rest)
+
+
+def _draft(session: Session) -> Draft:
+    draft = session.draft
+    assert draft is not None  # the stage says so
+    return draft
+
+
+def _intake(session: Session, draft: Draft) -> Intake:
+    return Intake(session.site.flow.receive(), HeaderFilter(_rewrite(session, draft)))
+
+
+def _rewrite(session: Session, draft: Draft) -> Rewrite:
+    """What this message's header is to go through."""
+    config, service, user = session.site.config, session.service, session.user
+    hidden = config.hide_client_address and not service.lmtp
+    kind = "LMTP" if service.lmtp else "SMTP"
+    if draft.mail.utf8:
+        kind = "UTF8" + kind
+    elif not service.lmtp:
+        kind = "ESMTP"
+    trace = Trace(
+        hostname=session.site.hostname,
+        client="" if hidden else _client(session),
+        protocol=kind if service.lmtp else kind + "SA",
+        id=draft.id,
+        only=draft.recipients[0].address if len(draft.recipients) == 1 else None,
+        now=session.now(),
+    )
+    if user is None:
+        return reception(trace, config.max_received)
+    return submission(trace, user.account, config.require_own_sender, config.max_received)
+
+
+def _client(session: Session) -> str:
+    """C{Extended-Domain} (RFC 5321 §4.4); a client on a local socket has no address."""
+    peer = session.connection.peer
+    return f"{session.hello} ([{'IPv6:' if ':' in peer else ''}{peer}])" if peer else session.hello
+
+
+async def _deliver(session: Session, draft: Draft, intake: Intake) -> None:
+    """Hand a complete message to the mail flow; the reply leaves when it is durable."""
+    try:
+        if intake.fault is not None:
+            outcomes = tuple(Outcome(recipient, intake.fault) for recipient in draft.recipients)
+        else:
+            outcomes = await session.site.flow.accept(_transaction(session, draft), intake.sink)
+    except TrekError as error:
+        outcomes = tuple(Outcome(recipient, error) for recipient in draft.recipients)
+    except Exception:
+        log.failure("message {id} could not be taken", id=draft.id, session=session.connection.session)
+        outcomes = tuple(Outcome(recipient, Broken()) for recipient in draft.recipients)
+    _log(session, draft, intake, outcomes)
+    session.reset()
+    if any(outcome.failure is None for outcome in outcomes):
+        session.message_accepted()
+    for answer in _replies(session, draft, outcomes):
+        session.send(answer)
+
+
+def _transaction(session: Session, draft: Draft) -> MailTransaction:
+    mail = draft.mail
+    return MailTransaction(
+        reverse_path=mail.reverse_path,
+        recipients=tuple(draft.recipients),
+        principal=session.user.account.principal if session.user is not None else None,
+        smtputf8=mail.utf8,
+        eight_bit=mail.eight_bit,
+        envelope_id=mail.envid or "",
+        ret=mail.ret or "",
+    )
+
+
+def _replies(session: Session, draft: Draft, outcomes: tuple[Outcome, ...]) -> tuple[Reply, ...]:
+    """
+    One reply for all, or on LMTP one for each recipient (RFC 2033 §4.2).
+
+    A message that is durable for one recipient was accepted (RFC 5321 §6.1): the client must not send it
+    again.
+    """
+    accepted = reply(250, "2.0.0", f"OK, queued as {draft.id}")
+    each = tuple(accepted if one.failure is None else replies.answer(one.failure) for one in outcomes)
+    if session.service.lmtp:
+        return each
+    return (next((one for one in each if not one.is_error), each[0]),)
+
+
+def _log(session: Session, draft: Draft, intake: Intake, outcomes: tuple[Outcome, ...]) -> None:
+    refused = [type(outcome.failure).__name__ for outcome in outcomes if outcome.failure is not None]
+    log.info(
+        "message {id} from {sender}: {accepted} of {recipients} recipients, {octets} octets{refused}",
+        id=draft.id,
+        sender=write_path(draft.mail.reverse_path),
+        accepted=len(outcomes) - len(refused),
+        recipients=len(outcomes),
+        octets=intake.sink.size,
+        refused=f", refused: {' '.join(sorted(set(refused)))}" if refused else "",
+        principal=session.user.account.principal if session.user is not None else None,
+        peer=session.connection.peer,
+        session=session.connection.session,
+    )

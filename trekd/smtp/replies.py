@@ -1,0 +1,136 @@
+"""
+Errors to replies (STYLE §7): reply code, enhanced code (RFC 3463, RFC 5248) and a text that helps.
+
+Every class of L{trekd.errors} has an answer, its own or that of the nearest class above it.  A few errors
+mean something else in a login than they do for a message; those have a second table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from trekd import errors
+from trekd.errors import TrekError
+from trekd.smtp.grammar.reply import Reply, reply
+
+OK = reply(250, "2.0.0", "OK")
+RESET = reply(250, "2.0.0", "Reset")
+GO_AHEAD = reply(354, None, "Go ahead; end with <CRLF>.<CRLF>")
+GOODBYE = reply(221, "2.0.0", "Goodbye")
+READY_FOR_TLS = reply(220, "2.0.0", "Ready to start TLS")
+LOGGED_IN = reply(235, "2.7.0", "Authentication succeeded")
+CANNOT_VERIFY = reply(252, "2.5.0", "Cannot verify; will take mail and attempt delivery")
+HELP = reply(214, "2.0.0", "EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY AUTH STARTTLS QUIT", "See RFC 5321")
+
+BAD_SEQUENCE = reply(503, "5.5.1", "Bad sequence of commands")
+NEED_HELLO = reply(503, "5.5.1", "Say hello first")
+NEED_MAIL = reply(503, "5.5.1", "MAIL first")
+NEED_RECIPIENT = reply(503, "5.5.1", "No valid recipients")
+NOT_HERE = reply(500, "5.5.1", "Command not recognized")
+NOT_IMPLEMENTED = reply(502, "5.5.1", "Command not implemented")
+NEED_TLS = reply(530, "5.7.0", "Must issue a STARTTLS command first")
+NEED_TLS_TO_LOG_IN = reply(538, "5.7.11", "Encryption required: issue STARTTLS first")
+NEED_LOGIN = reply(530, "5.7.0", "Authentication required; log in with your full address")
+NO_SUCH_MECHANISM = reply(504, "5.5.4", "Mechanism not supported; use PLAIN or LOGIN")
+LOGIN_CANCELLED = reply(501, "5.7.0", "Authentication cancelled")
+LOGIN_LINE_TOO_LONG = reply(500, "5.5.6", "Authentication line too long")
+TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Too many recipients; send the message again to the others")
+NEED_SMTPUTF8 = reply(553, "5.6.7", "This address needs SMTPUTF8")
+
+TIMED_OUT = reply(421, "4.4.2", "Timeout; closing")
+SHUTTING_DOWN = reply(421, "4.3.2", "Shutting down; try again shortly")
+TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors; closing")
+TOO_MANY_COMMANDS = reply(421, "4.7.0", "Too many commands without a message; closing")
+LINE_WITHOUT_END = reply(500, "5.5.2", "Line too long; closing")
+OUR_FAULT = reply(451, "4.3.0", "Internal error; it was logged. Try again later")
+
+Answer = Callable[[TrekError], Reply]
+
+
+def _fixed(reply_code: int, enhanced_code: str, text: str) -> Answer:
+    made = reply(reply_code, enhanced_code, text)
+    return lambda error: made
+
+
+def _syntax(error: TrekError) -> Reply:
+    """501 says which rule was expected; a path has a code of its own (RFC 3463 §3.2)."""
+    rule = str(getattr(error, "rule", ""))
+    enhanced = {"Reverse-path": "5.1.7", "Forward-path": "5.1.3"}.get(rule, "5.5.4")
+    if rule.startswith("command line"):
+        return reply(500, "5.5.2", f"Syntax error: expected {rule}")
+    return reply(501, enhanced, f"Syntax error: expected {rule}")
+
+
+def _bad_message(error: TrekError) -> Reply:
+    reason = str(error.args[0]) if error.args else "its octets break the standards of mail"
+    return reply(550, "5.6.0", f"Message refused: {reason}")
+
+
+def _not_owner(error: TrekError) -> Reply:
+    address = str(error.args[0]) if error.args else "that address"
+    text = f"You may not send as {address}; use your own address or one of its aliases"
+    return reply(550, "5.7.1", text)
+
+
+def _too_large(error: TrekError) -> Reply:
+    limit = int(getattr(error, "limit", 0))
+    return reply(552, "5.3.4", f"Message larger than {limit} octets" if limit else "Message too large")
+
+
+_ANSWERS: Mapping[type[TrekError], Answer] = {
+    TrekError: lambda error: OUR_FAULT,
+    errors.Broken: lambda error: OUR_FAULT,
+    errors.ConfigFault: _fixed(451, "4.3.5", "The server's configuration is at fault; try again later"),
+    errors.Refused: _fixed(550, "5.7.1", "Refused"),
+    errors.Unavailable: _fixed(451, "4.3.0", "Temporarily unavailable; try again later"),
+    errors.SyntaxFault: _syntax,
+    errors.LimitExceeded: _fixed(500, "5.5.2", "Line too long"),
+    errors.UnknownCommand: _fixed(500, "5.5.2", "Command not recognized"),
+    errors.UnknownParameter: _fixed(555, "5.5.4", "Parameter not recognized"),
+    errors.AccountSuspended: _fixed(535, "5.7.13", "This account is suspended"),
+    errors.TooManyConnections: _fixed(421, "4.7.0", "Too many connections; close some and try again"),
+    errors.TooManyUnauthenticated: _fixed(421, "4.7.0", "Too many connections from your address"),
+    errors.TooManyFailures: _fixed(454, "4.7.0", "Too many failed logins; try again later"),
+    errors.BadCredentials: _fixed(535, "5.7.8", "Wrong address or password"),
+    errors.AddressIncomplete: _fixed(
+        535, "5.7.8", "Use your full address as user name, such as alice@example.com"
+    ),
+    errors.DirectoryDown: _fixed(451, "4.4.3", "The directory does not answer; try again later"),
+    errors.NoSuchAccount: _fixed(550, "5.1.1", "No such address here"),
+    errors.NoSuchRecipient: _fixed(550, "5.1.1", "No such address here"),
+    errors.NotPermitted: _fixed(550, "5.2.1", "This mailbox takes no mail"),
+    errors.OverQuota: _fixed(552, "5.2.2", "The mailbox is full"),
+    errors.MessageTooLarge: _too_large,
+    errors.StoreFull: _fixed(452, "4.3.1", "Out of disk space; try again later"),
+    errors.NotOwner: _not_owner,
+    errors.RelayDenied: _fixed(550, "5.7.1", "Relaying denied"),
+    errors.PlanForbidsRelay: _fixed(
+        550,
+        "5.7.1",
+        "Your plan sends outside mail only through your own SMTP server; set one up to write to this address",
+    ),
+    errors.MailLoop: _fixed(554, "5.4.6", "The message goes round in circles: too many hops"),
+    errors.BadMessage: _bad_message,
+    errors.QueueFull: _fixed(452, "4.3.1", "The queue is full; try again later"),
+}
+
+_LOGIN_ANSWERS: Mapping[type[TrekError], Answer] = {
+    errors.Unavailable: _fixed(454, "4.7.0", "Cannot verify passwords now; try again later"),
+    errors.DirectoryDown: _fixed(454, "4.7.0", "Cannot verify passwords now; try again later"),
+}
+
+
+def answer(error: TrekError) -> Reply:
+    """The reply to an error of a command or a message."""
+    return _first(error, _ANSWERS)
+
+
+def login_answer(error: TrekError) -> Reply:
+    """The reply to an error of a login (RFC 4954 §6): an outage is never a wrong password."""
+    return _first(error, {**_ANSWERS, **_LOGIN_ANSWERS})
+
+
+def _first(error: TrekError, table: Mapping[type[TrekError], Answer]) -> Reply:
+    """The answer of the nearest class."""
+    kind = next(kind for kind in type(error).__mro__ if kind in table)
+    return table[kind](error)
