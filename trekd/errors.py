@@ -69,13 +69,10 @@ class UnknownCommand(SyntaxFault):
     """A well-formed command by a name that nobody knows."""
 
 
-<<<<<<< HEAD
-=======
 class UnknownParameter(SyntaxFault):
     """A command parameter that belongs to no extension offered here."""
 
 
->>>>>>> portal
 class BadCharset(SyntaxFault):
     """Text in a charset that cannot be decoded here (RFC 3501 §7.1, BADCHARSET)."""
 

@@ -6,36 +6,22 @@ import os
 from tempfile import TemporaryDirectory
 
 from twisted.internet import reactor
-<<<<<<< HEAD
-from twisted.trial.unittest import TestCase
-
-from tests.contract.directory import ALICE, BOB, AdministrationContract
-=======
 
 from tests.contract.directory import ALICE, BOB, AdministrationContract
 from tests.fakes.coroutines import CoroutineTestCase
->>>>>>> portal
 from trekd.directory.interfaces import Account, NewAccount
 from trekd.directory.local.directory import LocalDirectory
 from trekd.values import Address
 
 
-<<<<<<< HEAD
-class LocalDirectoryTests(AdministrationContract, TestCase):
-=======
 class LocalDirectoryTests(AdministrationContract, CoroutineTestCase):
->>>>>>> portal
     """L{LocalDirectory} with a file of its own."""
 
     async def setUp(self) -> None:
         folder = TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.directory = LocalDirectory(os.path.join(folder.name, "directory.sqlite"), reactor)
-<<<<<<< HEAD
-        self.addCleanup(self.directory.close)
-=======
         self.close_later(self.directory.close)
->>>>>>> portal
         await self.directory.add(
             [
                 NewAccount(ALICE, "pro", "correct horse", "Alice Liddell"),

@@ -132,11 +132,7 @@ class CachedDirectory:
             if asked is self._asked:
                 self._remember(name, _Verified(verdict, mac, self._clock.seconds() + self._ttl))
         except Exception as fault:
-<<<<<<< HEAD
-            verdict = Failure(fault)  # type: ignore[no-untyped-call]
-=======
             verdict = Failure(fault)
->>>>>>> portal
             if isinstance(fault, BadCredentials) and asked is self._asked:
                 self._remember_wrong(mac)
         for answer in asked.pop(mac):
@@ -159,11 +155,7 @@ class CachedDirectory:
 
 
 @implementer(IAccountAdministration)
-<<<<<<< HEAD
-class FlushingAdministration:
-=======
 class CachedAdministration:
->>>>>>> portal
     """Changes accounts and lets the cache forget them, so that each change holds at once."""
 
     def __init__(self, administration: IAccountAdministration, cache: CachedDirectory) -> None:

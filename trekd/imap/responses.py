@@ -103,6 +103,7 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.StoreCorrupt: lambda _: SERVER_BUG,
     errors.LimitExceeded: _limit,
     errors.UnknownCommand: _bad("Unknown command"),
+    errors.UnknownParameter: _bad("Unknown parameter"),
     errors.BadCharset: _no("[BADCHARSET (US-ASCII UTF-8)] Unknown charset"),
     errors.BadCredentials: _no("[AUTHENTICATIONFAILED] Authentication failed"),
     errors.AddressIncomplete: _no(

@@ -8,11 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-<<<<<<< HEAD
-from trekd.directory.cache import CachedDirectory, FlushingAdministration
-=======
 from trekd.directory.cache import CachedDirectory, CachedAdministration
->>>>>>> portal
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory
 from trekd.errors import BadCredentials, DirectoryDown
 from trekd.values import Address
@@ -58,11 +54,7 @@ class CachedDirectoryTests(SynchronousTestCase):
 
     def test_provides_the_interfaces(self) -> None:
         verifyObject(IDirectory, self.cache)
-<<<<<<< HEAD
-        verifyObject(IAccountAdministration, FlushingAdministration(None, self.cache))
-=======
         verifyObject(IAccountAdministration, CachedAdministration(None, self.cache))
->>>>>>> portal
 
     def test_right_password_is_remembered_until_its_time_is_over(self) -> None:
         self.learn()

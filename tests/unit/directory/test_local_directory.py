@@ -8,13 +8,8 @@ from unittest.mock import patch
 
 from twisted.internet import reactor
 from twisted.internet.defer import ensureDeferred, gatherResults
-<<<<<<< HEAD
-from twisted.trial.unittest import TestCase
-
-=======
 
 from tests.fakes.coroutines import CoroutineTestCase
->>>>>>> portal
 from trekd.directory.interfaces import NewAccount
 from trekd.directory.local.accounts import LocalAccounts
 from trekd.directory.local.directory import LocalDirectory
@@ -25,11 +20,7 @@ from trekd.values import Address
 ALICE = Address("alice", "example.com")
 
 
-<<<<<<< HEAD
-class LocalDirectoryTests(TestCase):
-=======
 class LocalDirectoryTests(CoroutineTestCase):
->>>>>>> portal
     """L{LocalDirectory}."""
 
     def setUp(self) -> None:
@@ -39,11 +30,7 @@ class LocalDirectoryTests(CoroutineTestCase):
 
     def open(self, **settings: int) -> LocalDirectory:
         directory = LocalDirectory(self.path, reactor, **settings)
-<<<<<<< HEAD
-        self.addCleanup(directory.close)
-=======
         self.close_later(directory.close)
->>>>>>> portal
         return directory
 
     async def test_hash_of_old_parameters_is_renewed_by_a_login(self) -> None:
