@@ -44,21 +44,34 @@ def cut(octets: bytes, parts: bytes, section: Section) -> bytes | None:
     @param parts: the message's part index.
     @return: C{None} when the message has no such part, or the part has no header or text of that kind.
     """
+    found = locate(section, parts, 0, len(octets))
+    if found is None:
+        return None
+    cut_out = octets[found[0] : found[1]]
+    return cut_header(cut_out, section) if section.kind.startswith("HEADER") else cut_out
+
+
+def locate(section: Section, parts: bytes, header_length: int, size: int) -> tuple[int, int] | None:
+    """
+    Where the octets of a section lie in a message; for C{HEADER.FIELDS} those of the header it is cut from.
+
+    @param header_length: octets of the message's header, blank line included; not needed but by L{Extract
+        <trekd.store.interfaces.Extract>}'s form.
+    @return: C{None} as for L{cut}.
+    """
     if not section.path and not section.kind:
-        return octets
+        return 0, size
     part = _part(unpack(parts), section.path)
     if part is None:
         return None
     if section.kind == "":
-        return octets[part.body : part.end]
+        return part.body, part.end
     if section.kind == "MIME":
-        return octets[part.header : part.body] if section.path else None
+        return (part.header, part.body) if section.path else None
     message = _message(part) if section.path else part
     if message is None:
         return None
-    if section.kind == "TEXT":
-        return octets[message.body : message.end]
-    return cut_header(octets[message.header : message.body], section)
+    return (message.body, message.end) if section.kind == "TEXT" else (message.header, message.body)
 
 
 def cut_header(header: bytes, section: Section) -> bytes:

@@ -1,0 +1,31 @@
+"""
+What the server says it can do: one list before login, another after it (RFC 3501 §6.1.1).
+
+Before login only what helps to log in is named, so that nothing is learnt about the server without a password.
+"""
+
+from __future__ import annotations
+
+AFTER_LOGIN = (
+    b"IMAP4rev1 LITERAL+ SASL-IR ID IDLE ENABLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE MULTIAPPEND ESEARCH "
+    b"LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
+)
+_BEFORE_LOGIN = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
+
+ENABLEABLE: frozenset[str] = frozenset()
+"""
+Extensions that ENABLE turns on (RFC 5161 §3.1).  None yet: all that is advertised works unasked.
+"""
+
+
+def before_login(secure: bool, can_start_tls: bool) -> bytes:
+    """
+    The list for a client that has not logged in.
+
+    @param secure: whether TLS protects the connection; no mechanism is offered without it, and LOGIN is
+        disabled (RFC 3501 §6.2.3).
+    @param can_start_tls: whether STARTTLS would be accepted now.
+    """
+    if secure:
+        return _BEFORE_LOGIN + b" AUTH=PLAIN AUTH=LOGIN"
+    return _BEFORE_LOGIN + (b" STARTTLS" if can_start_tls else b"") + b" LOGINDISABLED"

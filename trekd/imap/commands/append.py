@@ -1,0 +1,149 @@
+"""
+APPEND (RFC 3501 §6.3.11) of one or several messages (RFC 3502), streamed into the store as they come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trekd.errors import BadMessage, NoSuchMailbox, SyntaxFault
+from trekd.imap.grammar.commands import Append, AppendMessage
+from trekd.imap.grammar.fragments import (
+    AppendEnded,
+    CommandRefused,
+    Event,
+    MessageChunk,
+    MessageEnded,
+    MessageOffered,
+)
+from trekd.imap.grammar.parsing import parse_append_end, parse_append_message
+from trekd.imap.grammar.tokens import ParseOptions
+from trekd.imap.grammar.writing import appenduid
+from trekd.imap.responses import TRY_CREATE
+from trekd.imap.session import Session
+from trekd.store.interfaces import IMessageSink, NewMessage
+
+
+@dataclass(frozen=True, slots=True)
+class AppendRequest:
+    """
+    APPEND when its first message is offered.
+
+    @ivar options: for reading what stands before the further messages.
+    """
+
+    command: Append
+    offered: MessageOffered
+    options: ParseOptions
+
+
+async def append(session: Session, request: AppendRequest) -> bytes:
+    """
+    Take messages and add them to a mailbox, all or none.
+
+    Whatever is wrong is said before the first octet of a message is asked for, where it can be known; a client
+    that sends without asking has its octets swallowed.
+    """
+    command = request.command
+    receiver = _Receiver(session, request.options)
+    try:
+        await _expect_mailbox(session, command)
+        await receiver.receive(command.message, request.offered)
+        appended = await session.store.append(command.mailbox, receiver.messages)
+    except NoSuchMailbox:
+        return bytes(TRY_CREATE)
+    finally:
+        receiver.discard()
+    selected = session.selected
+    if selected is not None and selected.id == appended.mailbox:
+        selected.must_look()
+    return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
+
+
+async def _expect_mailbox(session: Session, command: Append) -> None:
+    """Make sure that there is such a mailbox, before a message for it is taken."""
+    try:
+        await session.store.mailbox(command.mailbox)
+    except Exception:
+        session.wire.reader.refuse_literal()
+        raise
+
+
+class _Receiver:
+    """
+    Takes the messages of one APPEND.
+
+    @ivar messages: those received whole.
+    """
+
+    def __init__(self, session: Session, options: ParseOptions) -> None:
+        self.messages: list[NewMessage] = []
+        self._session = session
+        self._options = options
+        self._sinks: list[IMessageSink] = []
+
+    async def receive(self, head: AppendMessage, offered: MessageOffered) -> None:
+        """
+        Take the messages offered until the command ends.
+
+        @raise SyntaxFault: something stands between or behind them that does not belong there.
+        @raise MessageTooLarge: one of them is.
+        @raise BadMessage: one is empty (RFC 3502 §6.3.11: a literal of no octets aborts the command).
+        """
+        next_offered: MessageOffered | None = offered
+        while next_offered is not None:
+            if not next_offered.size:
+                self._session.wire.reader.refuse_literal()
+                raise BadMessage
+            self._accept(next_offered)
+            sink = self._session.services.store.receive()
+            self._sinks.append(sink)
+            await self._fill(sink)
+            self.messages.append(
+                NewMessage(sink, flags=frozenset(head.flags), internal_date=head.internal_date)
+            )
+            next_offered = await self._next()
+            if next_offered is not None:
+                head = self._head(next_offered)
+
+    def discard(self) -> None:
+        """Free what was received."""
+        for sink in self._sinks:
+            sink.discard()
+
+    def _accept(self, offered: MessageOffered) -> None:
+        wire = self._session.wire
+        wire.reader.accept_literal()
+        if offered.synchronising:
+            wire.write(b"+ OK\r\n")
+
+    async def _fill(self, sink: IMessageSink) -> None:
+        while isinstance(event := await self._event(), MessageChunk):
+            waiting = sink.write(event.octets)
+            if waiting is not None:
+                await waiting
+        assert isinstance(event, MessageEnded)
+
+    async def _next(self) -> MessageOffered | None:
+        """The next message, C{None} at the end of the command."""
+        event = await self._event()
+        if isinstance(event, MessageOffered):
+            return event
+        assert isinstance(event, AppendEnded)
+        parse_append_end(event.rest)
+        return None
+
+    def _head(self, offered: MessageOffered) -> AppendMessage:
+        try:
+            return parse_append_message(offered.fragments, self._options)
+        except SyntaxFault:
+            self._session.wire.reader.refuse_literal()
+            raise
+
+    async def _event(self) -> Event | None:
+        event = await self._session.wire.next_event()
+        if isinstance(event, CommandRefused):
+            if event.fatal:
+                self._session.bye(b"That is more than this connection can take")
+            raise event.fault
+        return event

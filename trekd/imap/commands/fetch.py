@@ -1,0 +1,133 @@
+"""
+FETCH and UID FETCH (RFC 3501 §6.4.5).
+
+What is asked becomes one template; the store fills it in for each message and the octets go out as they come.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from trekd.errors import Unavailable
+from trekd.imap.grammar.commands import Fetch
+from trekd.imap.grammar.fetch import BodySection, FetchAttribute, FetchItem, SectionKind
+from trekd.imap.responses import EXPUNGE_ISSUED
+from trekd.imap.selected import Positions, SelectedMailbox
+from trekd.imap.session import Session
+from trekd.imap.wire import send_listing
+from trekd.mime.sections import Section, cut_header, locate
+from trekd.store.interfaces import Column, Extract, FlagOperation, LineTemplate
+from trekd.values import SEEN
+
+_COLUMNS = {
+    FetchItem.FLAGS: Column.FLAGS,
+    FetchItem.UID: Column.UID,
+    FetchItem.INTERNALDATE: Column.INTERNALDATE,
+    FetchItem.RFC822_SIZE: Column.SIZE,
+    FetchItem.ENVELOPE: Column.ENVELOPE,
+    FetchItem.BODYSTRUCTURE: Column.BODYSTRUCTURE,
+    FetchItem.BODY: Column.BODY,
+}
+
+_WHOLE = {
+    SectionKind.ALL: Column.OCTETS,
+    SectionKind.HEADER: Column.HEADER,
+    SectionKind.TEXT: Column.TEXT,
+}
+"""Sections of the message itself that are stored as they are sent."""
+
+
+async def fetch(session: Session, command: Fetch) -> bytes:
+    r"""
+    Tell what is asked of each message named.
+
+    C{\Seen} is set first where it is due, and the flags are told with the rest if that changed any.  Of messages
+    that others expunged nothing is told; the plain form then ends in NO (RFC 2180 §4.1.2).
+    """
+    selected = session.mailbox
+    positions = selected.positions(command.sequence_set, command.uid)
+    if not positions:
+        return b"OK FETCH completed"
+    attributes = command.attributes
+    if _sets_seen(selected, attributes) and await _set_seen(session, positions):
+        attributes = with_flags(attributes)
+    template = LineTemplate(_items(attributes), selected.recent_from)
+    told = await send_listing(session.wire, session.store.list_messages(selected.view, positions, template))
+    if told < sum(map(len, positions)):
+        selected.must_look()
+        if not command.uid:
+            return EXPUNGE_ISSUED
+    return b"OK FETCH completed"
+
+
+def with_flags(attributes: tuple[FetchAttribute, ...]) -> tuple[FetchAttribute, ...]:
+    """The attributes, FLAGS among them."""
+    return attributes if FetchItem.FLAGS in attributes else (FetchItem.FLAGS, *attributes)
+
+
+def _sets_seen(selected: SelectedMailbox, attributes: tuple[FetchAttribute, ...]) -> bool:
+    if selected.read_only:
+        return False
+    return any(isinstance(attribute, BodySection) and not attribute.peek for attribute in attributes)
+
+
+async def _set_seen(session: Session, positions: Positions) -> bool:
+    r"""
+    Set C{\Seen} on the messages; whether it was missing on any.
+
+    A store that cannot write now does not keep the client from reading.
+    """
+    selected = session.mailbox
+    try:
+        changes = await session.store.change_flags(
+            selected.view, positions, FlagOperation.ADD, frozenset({SEEN})
+        )
+    except Unavailable:
+        return False
+    selected.own_change(changes)
+    return bool(changes.changed)
+
+
+# --- The template ---------------------------------------------------------------------------------
+
+
+def _items(attributes: tuple[FetchAttribute, ...]) -> tuple[bytes | Column | Extract, ...]:
+    """One FETCH response, with neighbouring octets joined."""
+    items: list[bytes | Column | Extract] = [b"* ", Column.SEQ]
+    before = b" FETCH ("
+    for attribute in attributes:
+        label = attribute.value if isinstance(attribute, FetchItem) else attribute.label
+        items += [before + label + b" ", _item(attribute)]
+        before = b" "
+    items.append(b")\r\n")
+    return tuple(items)
+
+
+def _item(attribute: FetchAttribute) -> Column | Extract:
+    if isinstance(attribute, FetchItem):
+        return _COLUMNS[attribute]
+    column = _WHOLE.get(attribute.kind)
+    if column is not None and not attribute.path and attribute.partial is None:
+        return column
+    return _extract(attribute)
+
+
+def _extract(attribute: BodySection) -> Extract:
+    """What the store cuts out of each message."""
+    section = Section(
+        attribute.path,
+        attribute.kind.value.decode(),
+        tuple(name.encode() for name in attribute.fields),
+    )
+    window = attribute.partial
+    by_fields = attribute.kind in (SectionKind.HEADER_FIELDS, SectionKind.HEADER_FIELDS_NOT)
+    return Extract(
+        locate=partial(locate, section),
+        select=partial(_select_fields, section) if by_fields else None,
+        within_header=section.is_header,
+        partial=(window.origin, window.length) if window is not None else None,
+    )
+
+
+def _select_fields(section: Section, header: bytes) -> bytes:
+    return cut_header(header, section)

@@ -1,0 +1,186 @@
+r"""
+LIST with its extensions, LSUB and XLIST (RFC 3501 §6.3.8, §6.3.9; RFC 5258; RFC 5819; RFC 6154; RFC 3348).
+
+Special use and C{\HasChildren} are shown unasked: clients that know only plain LIST look for them.  A name
+without a mailbox is listed when there are mailboxes below it, as C{\Noselect} in the plain commands and as
+C{\NonExistent} in the extended one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from trekd.errors import SyntaxFault
+from trekd.imap.commands.status import status_line
+from trekd.imap.grammar.commands import List, Lsub, XList
+from trekd.imap.grammar.names import ListPattern, list_pattern
+from trekd.imap.grammar.writing import list_response
+from trekd.imap.session import Session
+from trekd.store.interfaces import MailboxState
+from trekd.values import MailboxName
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """
+    All names of an account at one time.
+
+    @ivar mailboxes: by name, INBOX first.
+    @ivar subscribed: names subscribed to, with and without a mailbox.
+    @ivar parents: names with a mailbox below them.
+    """
+
+    mailboxes: dict[MailboxName, MailboxState]
+    subscribed: frozenset[MailboxName]
+    parents: frozenset[MailboxName]
+
+    def names(self) -> list[MailboxName]:
+        """Every mailbox and every name above one."""
+        missing = sorted(self.parents - self.mailboxes.keys())
+        return [*self.mailboxes, *missing]
+
+    def attributes(self, name: MailboxName, absent: Sequence[str]) -> list[str]:
+        """What every LIST shows of a name, C{absent} when it is no mailbox."""
+        state = self.mailboxes.get(name)
+        children = "\\HasChildren" if name in self.parents else "\\HasNoChildren"
+        return [children, *state.special_use] if state is not None else [*absent, children]
+
+
+async def _tree(session: Session) -> _Tree:
+    states = await session.store.mailboxes()
+    subscriptions = await session.store.subscriptions()
+    mailboxes = {state.name: state for state in states}
+    return _Tree(mailboxes, frozenset(subscriptions), frozenset(_above(mailboxes)))
+
+
+def _above(names: Iterable[MailboxName]) -> set[MailboxName]:
+    """All names above those given."""
+    above: set[MailboxName] = set()
+    for name in names:
+        parent = name.parent
+        while parent is not None and parent not in above:
+            above.add(parent)
+            parent = parent.parent
+    return above
+
+
+def _ordered(names: Iterable[MailboxName]) -> list[MailboxName]:
+    """INBOX first, the others by name."""
+    return sorted(names, key=lambda name: (not name.is_inbox, name.text))
+
+
+# --- LIST -----------------------------------------------------------------------------------------
+
+
+async def list_mailboxes(session: Session, command: List) -> bytes:
+    """List names; an empty pattern asks for the delimiter, but not in the extended form (RFC 5258 §3)."""
+    if not command.extended and command.patterns == ("",):
+        session.wire.write(list_response(["\\Noselect"], None))
+        return b"OK LIST completed"
+    if "RECURSIVEMATCH" in command.selection and not command.selection - {"RECURSIVEMATCH", "REMOTE"}:
+        raise SyntaxFault("another selection option beside RECURSIVEMATCH")
+    patterns = [list_pattern(command.reference, pattern) for pattern in command.patterns if pattern]
+    tree = await _tree(session)
+    lines = [
+        _line(session, command, tree, name, patterns)
+        for name in _candidates(command, tree)
+        if _matches(patterns, name)
+    ]
+    session.wire.write(b"".join(lines))
+    return b"OK LIST completed"
+
+
+def _matches(patterns: Iterable[ListPattern], name: MailboxName) -> bool:
+    return any(pattern.matches(name) for pattern in patterns)
+
+
+def _candidates(command: List, tree: _Tree) -> list[MailboxName]:
+    """The names that the selection options let in, and with RECURSIVEMATCH those above them."""
+    if not command.selection - {"REMOTE"}:
+        return _ordered(tree.names())
+    chosen = _chosen(command, tree)
+    return _ordered(chosen | _above(chosen)) if "RECURSIVEMATCH" in command.selection else _ordered(chosen)
+
+
+def _chosen(command: List, tree: _Tree) -> set[MailboxName]:
+    """The names that meet every selection criterion (RFC 5258 §3.1, RFC 6154 §2)."""
+    chosen = set(tree.mailboxes) | tree.subscribed
+    if "SUBSCRIBED" in command.selection:
+        chosen &= tree.subscribed
+    if "SPECIAL-USE" in command.selection:
+        chosen &= {name for name, state in tree.mailboxes.items() if state.special_use}
+    return chosen
+
+
+def _line(
+    session: Session, command: List, tree: _Tree, name: MailboxName, patterns: Collection[ListPattern]
+) -> bytes:
+    """A LIST response, with CHILDINFO and STATUS where they belong; empty when there is nothing to say."""
+    absent = ("\\NonExistent", "\\Noselect") if command.extended else ("\\Noselect",)
+    attributes = tree.attributes(name, absent)
+    if {"SUBSCRIBED"} & (command.selection | command.returns) and name in tree.subscribed:
+        attributes.append("\\Subscribed")
+    restricted = bool(command.selection - {"REMOTE"})
+    chosen = _chosen(command, tree) if restricted else set()
+    child_info: list[str] = []
+    if "RECURSIVEMATCH" in command.selection and _has_unlisted_child(name, chosen, patterns):
+        child_info = sorted(command.selection - {"REMOTE", "RECURSIVEMATCH"})
+    if restricted and name not in chosen and not child_info:
+        return b""
+    line = list_response(attributes, name, child_info=child_info)
+    state = tree.mailboxes.get(name)
+    if "STATUS" in command.returns and state is not None and (not restricted or name in chosen):
+        line += status_line(session, state, command.status_items)
+    return line
+
+
+def _has_unlisted_child(
+    name: MailboxName, chosen: Iterable[MailboxName], patterns: Collection[ListPattern]
+) -> bool:
+    """Whether a name below meets the criteria and is not listed itself (RFC 5258 §3.5)."""
+    return any(other.is_inferior_to(name) and not _matches(patterns, other) for other in chosen)
+
+
+# --- LSUB and XLIST -------------------------------------------------------------------------------
+
+
+async def lsub(session: Session, command: Lsub) -> bytes:
+    r"""
+    List subscriptions, by special use as well (quirk C{lsub-special-use}).
+
+    With C{%} a name above subscribed ones is listed as C{\Noselect} when it is not subscribed itself
+    (RFC 3501 §6.3.9).
+    """
+    if not command.pattern:
+        session.wire.write(list_response(["\\Noselect"], None, response="LSUB"))
+        return b"OK LSUB completed"
+    pattern = list_pattern(command.reference, command.pattern)
+    tree = await _tree(session)
+    above = _above(tree.subscribed) - tree.subscribed if "%" in pattern.text else set()
+    for name in _ordered(tree.subscribed | above):
+        if pattern.matches(name):
+            attributes = ["\\Noselect"] if name in above else _subscribed_attributes(tree, name)
+            session.wire.write(list_response(attributes, name, response="LSUB"))
+    return b"OK LSUB completed"
+
+
+def _subscribed_attributes(tree: _Tree, name: MailboxName) -> list[str]:
+    state = tree.mailboxes.get(name)
+    return list(state.special_use) if state is not None else []
+
+
+async def xlist(session: Session, command: XList) -> bytes:
+    r"""LIST as Google had it before RFC 6154: INBOX is C{\Inbox} (quirk C{lsub-special-use})."""
+    if not command.pattern:
+        session.wire.write(list_response(["\\Noselect"], None, response="XLIST"))
+        return b"OK XLIST completed"
+    pattern = list_pattern(command.reference, command.pattern)
+    tree = await _tree(session)
+    for name in _ordered(tree.names()):
+        if pattern.matches(name):
+            attributes = tree.attributes(name, ("\\Noselect",))
+            if name.is_inbox:
+                attributes.append("\\Inbox")
+            session.wire.write(list_response(attributes, name, response="XLIST"))
+    return b"OK XLIST completed"

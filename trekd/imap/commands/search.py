@@ -1,0 +1,124 @@
+"""
+SEARCH and UID SEARCH (RFC 3501 §6.4.4), with result options (RFC 4731).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+
+from trekd.imap.grammar import search as asked
+from trekd.imap.grammar.commands import Search
+from trekd.imap.grammar.sequence import uid_set
+from trekd.imap.grammar.writing import esearch_response, search_response
+from trekd.imap.selected import SelectedMailbox
+from trekd.imap.session import Session
+from trekd.store import interfaces as query
+
+
+async def search(session: Session, command: Search) -> bytes:
+    """Find messages among those the client knows."""
+    selected = session.mailbox
+    view = selected.view
+    uids = await session.store.search(view, _term(command.criterion, selected))
+    numbers = uids if command.uid else _sequence_numbers(view.uids, uids)
+    if command.returns is None:
+        session.wire.write(search_response(numbers))
+    else:
+        results = _results(command.returns or frozenset({"ALL"}), numbers)
+        session.wire.write(esearch_response(command.tag, command.uid, results))
+    return b"OK SEARCH completed"
+
+
+def _results(wanted: frozenset[str], numbers: array[int]) -> dict[str, int | bytes]:
+    """What ESEARCH tells; of no message only COUNT (RFC 4731 §3.1)."""
+    results: dict[str, int | bytes] = {}
+    if numbers:
+        results = {"MIN": numbers[0], "MAX": numbers[-1], "ALL": uid_set(numbers) if "ALL" in wanted else b""}
+    results["COUNT"] = len(numbers)
+    return {name: value for name, value in results.items() if name in wanted}
+
+
+def _sequence_numbers(view: array[int], uids: array[int]) -> array[int]:
+    """The sequence numbers of UIDs in the view, both ascending."""
+    if len(uids) == len(view):
+        return array("I", range(1, len(view) + 1))
+    numbers = array("I")
+    at = 0
+    for uid in uids:
+        at = bisect_left(view, uid, at)
+        numbers.append(at + 1)
+    return numbers
+
+
+# --- What the client asks, in the store's terms -----------------------------------------------------
+
+
+def _term(criterion: asked.Criterion, selected: SelectedMailbox) -> query.Term:
+    """Translate a criterion; sets of numbers become the UIDs in the client's view."""
+    match criterion:
+        case asked.All():
+            return query.AllOf()
+        case asked.And(criteria):
+            return query.AllOf(tuple(_term(each, selected) for each in criteria))
+        case asked.Or(criteria):
+            return query.AnyOf(tuple(_term(each, selected) for each in criteria))
+        case asked.Not(negated):
+            return query.Not(_term(negated, selected))
+        case asked.InUids(uids):
+            return query.HasUID(uids.present_in(selected.view.uids))
+        case asked.InSeqs():
+            return query.HasUID(_uids_at(selected, criterion))
+        case asked.Recent():
+            return query.HasUID(_recent(selected))
+        case _:
+            return _property(criterion)
+
+
+def _property(criterion: asked.Criterion) -> query.Term:
+    """Translate what depends on the message alone."""
+    match criterion:
+        case asked.HasFlag(flag):
+            return query.HasFlag(flag)
+        case asked.Arrived(relation, day):
+            return _dated(query.DateKind.INTERNAL, relation, day.toordinal())
+        case asked.Sent(relation, day):
+            return _dated(query.DateKind.SENT, relation, day.toordinal())
+        case asked.Larger(octets):
+            return query.Size(above=octets)
+        case asked.Smaller(octets):
+            return query.Size(below=octets)
+        case asked.HeaderContains(name, needle):
+            return query.HeaderText(name, needle)
+        case asked.BodyContains(needle):
+            return query.BodyText(needle)
+        case asked.TextContains(needle):
+            return query.BodyText(needle, header=True)
+        case _:
+            raise AssertionError(criterion)
+
+
+def _dated(kind: query.DateKind, relation: asked.Relation, day: int) -> query.Dated:
+    if relation is asked.Relation.BEFORE:
+        return query.Dated(kind, before=day)
+    if relation is asked.Relation.SINCE:
+        return query.Dated(kind, since=day)
+    return query.Dated(kind, since=day, before=day + 1)
+
+
+def _uids_at(selected: SelectedMailbox, criterion: asked.InSeqs) -> array[int]:
+    """
+    The UIDs of sequence numbers.
+
+    A number above the largest finds nothing: unlike FETCH, SEARCH asks what there is, and an empty mailbox has
+    no number that C{1:*} could mean.
+    """
+    uids = array("I")
+    for first, last in criterion.seqs.clipped(len(selected.view.uids)):
+        uids.extend(selected.view.uids[first - 1 : last])
+    return uids
+
+
+def _recent(selected: SelectedMailbox) -> array[int]:
+    uids = selected.view.uids
+    return uids[len(uids) - selected.recent :]

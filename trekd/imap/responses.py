@@ -1,0 +1,159 @@
+"""
+What a client is told: each error's tagged answer, and the small pieces of responses (RFC 3501 §7.1, RFC 5530 §3).
+
+This is the only place where an error becomes wire text (STYLE §7).  An error that is no L{TrekError}, and every
+L{Broken}, gets one fixed sentence; its text never leaves the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from trekd import errors
+from trekd.values import Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    The end of a command.
+
+    @ivar condition: C{NO} or C{BAD}.
+    @ivar text: response text with its response code, US-ASCII without line ends.
+    """
+
+    condition: bytes
+    text: bytes
+
+    def __bytes__(self) -> bytes:
+        return self.condition + b" " + self.text
+
+
+SERVER_BUG = Answer(b"NO", b"[SERVERBUG] Internal error; the administrator can find it in the log")
+TRY_CREATE = Answer(b"NO", b"[TRYCREATE] No such mailbox")
+"""For APPEND, COPY and MOVE into a mailbox that CREATE can make (RFC 3501 §6.3.11)."""
+EXPUNGE_ISSUED = b"NO [EXPUNGEISSUED] Some of the messages are expunged"
+
+_Writer = Callable[[errors.TrekError], Answer]
+
+
+def _no(text: str) -> _Writer:
+    answer = Answer(b"NO", text.encode("ascii"))
+    return lambda _: answer
+
+
+def _bad(text: str) -> _Writer:
+    answer = Answer(b"BAD", text.encode("ascii"))
+    return lambda _: answer
+
+
+def _syntax(error: errors.TrekError) -> Answer:
+    """The rule that was expected; never the octets that stood there."""
+    assert isinstance(error, errors.SyntaxFault)
+    return Answer(b"BAD", b"Syntax error: expected " + _printable(error.rule))
+
+
+def _limit(error: errors.TrekError) -> Answer:
+    assert isinstance(error, errors.LimitExceeded)
+    return Answer(b"BAD", b"Too large: " + _printable(error.rule))
+
+
+def _too_many_connections(error: errors.TrekError) -> Answer:
+    """
+    C{UNAVAILABLE}, because Thunderbird and K-9 then show the text and do not ask for a password.
+    """
+    assert isinstance(error, errors.TooManyConnections)
+    source = f" from {error.peer}" if error.peer else " in total"
+    text = (
+        f"[UNAVAILABLE] Maximum connections exceeded ({error.used} of {error.allowed}{source} on plan {error.plan}); "
+        "close another mail program and try again"
+    )
+    return Answer(b"NO", _printable(text))
+
+
+def _over_quota(error: errors.TrekError) -> Answer:
+    assert isinstance(error, errors.OverQuota)
+    limit = f" ({_megabytes(error.limit)})" if error.limit else ""
+    return Answer(b"NO", f"[OVERQUOTA] The mailbox is full{limit}; delete something first".encode())
+
+
+def _too_large(error: errors.TrekError) -> Answer:
+    assert isinstance(error, errors.MessageTooLarge)
+    limit = f"; at most {_megabytes(error.limit)}" if error.limit else ""
+    return Answer(b"NO", f"[TOOBIG] The message is too large{limit}".encode())
+
+
+def _megabytes(octets: int) -> str:
+    return f"{octets / 1_000_000:.1f} MB"
+
+
+def _printable(text: str) -> bytes:
+    """C{text} as TEXT-CHAR of US-ASCII."""
+    return bytes(octet if 32 <= octet < 127 else 63 for octet in text.encode("ascii", "replace"))
+
+
+_ANSWERS: dict[type[errors.TrekError], _Writer] = {
+    errors.TrekError: lambda _: SERVER_BUG,
+    errors.Refused: _no("[CANNOT] This is not possible"),
+    errors.Unavailable: _no("[UNAVAILABLE] This is not possible at the moment; try again later"),
+    errors.SyntaxFault: _syntax,
+    errors.ConfigFault: lambda _: SERVER_BUG,
+    errors.Broken: lambda _: SERVER_BUG,
+    errors.StoreCorrupt: lambda _: SERVER_BUG,
+    errors.LimitExceeded: _limit,
+    errors.UnknownCommand: _bad("Unknown command"),
+    errors.UnknownParameter: _bad("Unknown parameter"),
+    errors.BadCharset: _no("[BADCHARSET (US-ASCII UTF-8)] Unknown charset"),
+    errors.BadCredentials: _no("[AUTHENTICATIONFAILED] Authentication failed"),
+    errors.AddressIncomplete: _no(
+        "[AUTHENTICATIONFAILED] Authentication failed: use your full address as the user name, "
+        "such as alice@example.com"
+    ),
+    errors.AccountSuspended: _no("[CONTACTADMIN] This account is suspended; ask your administrator"),
+    errors.TooManyConnections: _too_many_connections,
+    errors.TooManyUnauthenticated: _no("[UNAVAILABLE] Too many connections from your network that have not logged in"),
+    errors.TooManyFailures: _no("[UNAVAILABLE] Too many failed logins; try again later"),
+    errors.DirectoryDown: _no("[UNAVAILABLE] Passwords cannot be verified at the moment; try again later"),
+    errors.NoSuchAccount: _no("[NONEXISTENT] No such account"),
+    errors.AccountExists: _no("[ALREADYEXISTS] The address is taken"),
+    errors.NoSuchPlan: _no("[NONEXISTENT] No such plan"),
+    errors.NotPermitted: _no("[NOPERM] This is not permitted"),
+    errors.NoSuchMailbox: _no("[NONEXISTENT] No such mailbox"),
+    errors.MailboxExists: _no("[ALREADYEXISTS] A mailbox of that name exists"),
+    errors.MailboxHasChildren: _no("[HASCHILDREN] The mailbox has inferior ones"),
+    errors.BadMailboxName: _no("[CANNOT] That cannot be the name of a mailbox"),
+    errors.NoSuchMessage: _no("[EXPUNGEISSUED] The message is expunged"),
+    errors.OverQuota: _over_quota,
+    errors.MessageTooLarge: _too_large,
+    errors.LimitReached: _no("[LIMIT] The account has too many of these"),
+    errors.StoreFull: _no("[UNAVAILABLE] The server cannot store anything at the moment; try again later"),
+    errors.StoreBusy: _no("[UNAVAILABLE] The server is busy; try again later"),
+    errors.NotOwner: _no("[NOPERM] That is not your address"),
+    errors.RelayDenied: _no("[NOPERM] Sending there is not permitted"),
+    errors.PlanForbidsRelay: _no("[NOPERM] Your plan does not permit sending there"),
+    errors.NoSuchRecipient: _no("[NONEXISTENT] No such recipient"),
+    errors.MailLoop: _no("[CANNOT] The message goes in circles"),
+    errors.BadMessage: _no("[CANNOT] The message is malformed"),
+    errors.QueueFull: _no("[UNAVAILABLE] The server is busy; try again later"),
+}
+
+
+def answer(error: BaseException) -> Answer:
+    """The answer for an error: its own row, the nearest base's when it has none."""
+    for kind in type(error).__mro__:
+        writer = _ANSWERS.get(kind)
+        if writer is not None:
+            assert isinstance(error, errors.TrekError)
+            return writer(error)
+    return SERVER_BUG
+
+
+def has_row(kind: type[errors.TrekError]) -> bool:
+    """Whether an error class has an answer of its own (a test asks for every one)."""
+    return kind in _ANSWERS
+
+
+def flag_list(flags: Iterable[Flag | str]) -> bytes:
+    r"""A parenthesised flag list, C{(\Seen $Forwarded)}."""
+    return f"({' '.join(map(str, flags))})".encode("ascii")

@@ -1,0 +1,298 @@
+"""
+The selected mailbox as one session knows it (RFC 3501 §5.2, §7.4.1).
+
+The invariant: C{view} is what the client was told, nothing else.  What the store has since is learnt by
+L{SelectedMailbox.announce} alone, which the session calls at the end of each command and IDLE at any time; until
+then every sequence number means what it meant to the client.  Hints from the store cost nothing but a comparison
+of integers; a command in a mailbox where nothing happened asks the store nothing.
+
+Expunges are withheld while they would move sequence numbers under the client (after FETCH, STORE and SEARCH by
+sequence number).  New messages and flags are announced all the same; the view is then one of our own, with the
+expunged messages still in their places.
+
+A hint may come late, even after a commit of ours that followed the one it tells of.  So a STORE of ours never moves
+C{_modseq}, up to which the client knows everything: it is remembered in C{_own} until the store is asked again.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+
+from trekd.imap.grammar.sequence import SequenceSet
+from trekd.imap.responses import flag_list
+from trekd.imap.wire import Wire, send_listing
+from trekd.store.interfaces import (
+    Column,
+    IAccountStore,
+    LineTemplate,
+    MailboxChanges,
+    MailboxView,
+    Selection,
+)
+from trekd.values import SYSTEM_FLAGS, Flag, MailboxId, MailboxName, ModSeq
+
+Positions = tuple[range, ...]
+"""0-based places in a view: ascending, disjoint ranges of step 1."""
+
+_LOOK_ANYWAY = 60.0
+"""Seconds after which the store is asked without any hint: a hint may be lost."""
+
+_ENOUGH = 64
+"""Hints, or changes of one's own, to remember before the store is asked."""
+
+_NOTHING: Mapping[int, array[int]] = {}
+
+_FLAGS = (b"* ", Column.SEQ, b" FETCH (FLAGS ", Column.FLAGS, b")\r\n")
+_UID_FLAGS = (b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" FLAGS ", Column.FLAGS, b")\r\n")
+
+
+class SelectedMailbox:
+    r"""
+    A mailbox selected by one session.
+
+    @ivar name: as it was selected.
+    @ivar view: the messages the client knows.
+    @ivar recent_from: messages from this UID on are C{\Recent} in this session; 0 for none.
+    @ivar keywords: those the client was told of.
+    """
+
+    __slots__ = (
+        "_checked",
+        "_hints",
+        "_modseq",
+        "_own",
+        "_top",
+        "_withheld",
+        "keywords",
+        "name",
+        "read_only",
+        "recent_from",
+        "store",
+        "view",
+    )
+
+    def __init__(
+        self, store: IAccountStore, selection: Selection, read_only: bool, recent_from: int, now: float
+    ) -> None:
+        self.store = store
+        self.name: MailboxName = selection.state.name
+        self.read_only = read_only
+        self.view = selection.view
+        self.recent_from = recent_from
+        self.keywords = selection.keywords
+        self._modseq: int = selection.view.modseq
+        self._top = selection.state.uid_next - 1
+        self._hints: tuple[int, ...] = ()
+        self._own: Mapping[int, array[int]] = _NOTHING
+        self._withheld = False
+        self._checked = now
+
+    @property
+    def id(self) -> MailboxId:
+        """The mailbox's identifier, the same after a RENAME."""
+        return self.view.mailbox
+
+    @property
+    def recent(self) -> int:
+        r"""How many messages are C{\Recent} here."""
+        if not self.recent_from:
+            return 0
+        return len(self.view.uids) - bisect_left(self.view.uids, self.recent_from)
+
+    # --- What a client's numbers mean ---------------------------------------------------------------
+
+    def positions(self, sequence_set: SequenceSet, uid: bool) -> Positions:
+        """
+        Where the messages named are in the view; UIDs that are not there are skipped.
+
+        @param uid: whether the set has UIDs.
+        @raise SyntaxFault: a sequence number is above the largest in use.
+        """
+        if uid:
+            return tuple(range(start, stop) for start, stop in sequence_set.index_ranges(self.view.uids))
+        ranges = sequence_set.seq_ranges(len(self.view.uids))
+        return tuple(range(first - 1, last) for first, last in ranges)
+
+    def positions_of(self, uids: array[int]) -> Positions:
+        """Where UIDs are in the view, those skipped that are not there."""
+        return tuple(_joined(_places(self.view.uids, uids)))
+
+    # --- What happened since ------------------------------------------------------------------------
+
+    def hint(self, modseq: int) -> bool:
+        """
+        The store committed something in this mailbox; whether it may be news to the client.
+        """
+        if modseq <= self._modseq or modseq in self._own or modseq in self._hints:
+            return False
+        if len(self._hints) < _ENOUGH:
+            self._hints = (*self._hints, modseq)
+        return True
+
+    def needs_announcement(self, expunge: bool, now: float) -> bool:
+        """Whether L{announce} may have something to say."""
+        return bool(self._hints or (self._withheld and expunge) or now - self._checked > _LOOK_ANYWAY)
+
+    def own_change(self, changes: MailboxChanges) -> None:
+        """
+        Take note of flags that this session changed: the client knows, they need no announcement.
+        """
+        modseq = changes.view.modseq
+        if changes.changed and modseq > self._modseq:
+            self._own = {**self._own, modseq: changes.changed}
+            self._hints = tuple(known for known in self._hints if known != modseq)
+            if len(self._own) >= _ENOUGH:
+                self.must_look()
+
+    def must_look(self) -> None:
+        """Let the next L{announce} ask the store, hint or not."""
+        self._checked = float("-inf")
+
+    async def announce(self, wire: Wire, expunge: bool, uid: bool) -> None:
+        """
+        Tell the client what happened.
+
+        @param expunge: whether EXPUNGE responses are allowed now (RFC 3501 §7.4.1).
+        @param uid: whether FETCH responses must have the UID (RFC 3501 §6.4.8).
+        @raise NoSuchMailbox: it was deleted.
+        """
+        hints, self._hints = self._hints, ()
+        own, self._own = self._own, _NOTHING
+        self.must_look()
+        changes = await self.store.changes(self.id, ModSeq(self._modseq))
+        self._checked = wire.now()
+        known_top = self._top
+        arrived = self._arrivals(changes.view.uids)
+        self._take_view(wire, changes.view, len(changes.view.uids) - len(arrived), arrived, expunge)
+        if arrived:
+            await self._take_recent(arrived)
+            wire.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.view.uids), self.recent))
+        self._modseq = changes.view.modseq
+        self._hints = tuple(known for known in self._hints if known > self._modseq)
+        self.announce_keywords(wire, changes.keywords)
+        changed = changes.changed[: bisect_right(changes.changed, known_top)]
+        if own and not hints:
+            changed = _without(changed, own.values())
+        if changed:
+            await self.tell_flags(wire, self.positions_of(changed), uid)
+
+    def _arrivals(self, uids: array[int]) -> array[int]:
+        """The UIDs that the client never heard of."""
+        return uids[bisect_right(uids, self._top) :]
+
+    def _take_view(
+        self, wire: Wire, latest: MailboxView, survivors: int, arrived: array[int], expunge: bool
+    ) -> None:
+        """
+        Make the view the latest one, and write EXPUNGE responses, or withhold them.
+
+        @param survivors: how many of C{latest} the client knows.
+        """
+        known = self.view.uids
+        if survivors == len(known):
+            self.view = latest
+            self._withheld = False
+        elif expunge:
+            wire.write(b"".join(b"* %d EXPUNGE\r\n" % seq for seq in _vanished(known, latest.uids, survivors)))
+            self.view = latest
+            self._withheld = False
+        else:
+            self.view = MailboxView(latest.mailbox, latest.modseq, known + arrived) if arrived else self.view
+            self._withheld = True
+        if arrived:
+            self._top = arrived[-1]
+
+    async def _take_recent(self, arrived: array[int]) -> None:
+        r"""
+        New messages are C{\Recent} here unless another session was told of all of them first.
+        """
+        if self.read_only:
+            return
+        first = await self.store.claim_recent(self.id)
+        if first <= arrived[-1] and not self.recent_from:
+            self.recent_from = max(first, 1)
+
+    def announce_keywords(self, wire: Wire, keywords: tuple[Flag, ...]) -> None:
+        """FLAGS and PERMANENTFLAGS when a keyword is in use that the client was not told of (RFC 3501 §7.2.6)."""
+        if keywords != self.keywords and not set(keywords) <= set(self.keywords):
+            self.keywords = keywords
+            wire.write(flags_responses(keywords, self.read_only))
+
+    async def tell_flags(self, wire: Wire, positions: Positions, uid: bool) -> int:
+        """
+        Write a FETCH response with the flags of each message that still exists.
+
+        @param uid: whether with its UID.
+        @return: how many there were.
+        """
+        template = LineTemplate(_UID_FLAGS if uid else _FLAGS, self.recent_from)
+        return await send_listing(wire, self.store.list_messages(self.view, positions, template))
+
+
+def flags_responses(keywords: tuple[Flag, ...], read_only: bool) -> bytes:
+    r"""
+    FLAGS, and which of them can be changed for good (RFC 3501 §7.1, PERMANENTFLAGS; §7.2.6).
+
+    C{\*} says that keywords can be made.
+    """
+    flags: tuple[Flag | str, ...] = (*SYSTEM_FLAGS, *keywords)
+    permanent: tuple[Flag | str, ...] = () if read_only else (*flags, "\\*")
+    return (
+        b"* FLAGS " + flag_list(flags) + b"\r\n"
+        b"* OK [PERMANENTFLAGS " + flag_list(permanent) + b"] Flags permitted\r\n"
+    )
+
+
+def _without(uids: array[int], own: Iterable[array[int]]) -> array[int]:
+    """
+    UIDs but those the session changed itself.  Only right when nobody else is known to have changed anything.
+    """
+    known = set().union(*own)
+    return array("I", [uid for uid in uids if uid not in known])
+
+
+def _places(view: array[int], uids: array[int]) -> Iterator[int]:
+    """The position in the view of each UID that is there; both ascending."""
+    start = 0
+    for uid in uids:
+        start = bisect_left(view, uid, start)
+        if start < len(view) and view[start] == uid:
+            yield start
+
+
+def _joined(places: Iterator[int]) -> Iterator[range]:
+    """Ascending positions as ranges."""
+    start = stop = -1
+    for place in places:
+        if place != stop:
+            if start >= 0:
+                yield range(start, stop)
+            start = place
+        stop = place + 1
+    if start >= 0:
+        yield range(start, stop)
+
+
+def _vanished(known: array[int], survivors: array[int], count: int) -> Iterator[int]:
+    """
+    Sequence numbers of the messages expunged, descending, so that each is right when it is read.
+
+    Stretches without a gap are passed over whole: the cost is that of the expunges, times a bisection.
+
+    @param survivors: its first C{count} are a part of C{known}.
+    """
+    # Each entry: known[low:high] lost something exactly if it is longer than survivors[first:last].
+    pending = [(0, len(known), 0, count)]
+    while pending:
+        low, high, first, last = pending.pop()
+        if high - low == last - first:
+            continue
+        if first == last:
+            yield from range(high, low, -1)
+            continue
+        middle = (low + high) // 2
+        split = bisect_left(survivors, known[middle], first, last)
+        pending.append((low, middle, first, split))
+        pending.append((middle, high, split, last))

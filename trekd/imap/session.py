@@ -1,0 +1,229 @@
+"""
+A client's session: its state, its user, its mailbox (RFC 3501 §3).
+
+One command runs at a time; L{trekd.imap.dispatch} runs it and answers it, the modules under
+L{trekd.imap.commands} do what it asks.  After each C{await} a command finds the session as it left it, for
+nothing else changes it, but the store may have changed meanwhile: what the client knows of that is C{selected}.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.cred.portal import Portal
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from trekd.config.schema import IMAPConfig
+from trekd.errors import NoSuchMailbox
+from trekd.imap.capabilities import AFTER_LOGIN, before_login
+from trekd.imap.grammar.fragments import CommandOctets
+from trekd.imap.responses import SERVER_BUG, answer
+from trekd.imap.selected import SelectedMailbox
+from trekd.imap.wire import Hangup, Wire
+from trekd.portal.interfaces import ILease, IMailUser, Logout
+from trekd.store.interfaces import IAccountStore, IStore
+from trekd.values import MailboxId, ModSeq
+
+
+class State(enum.Enum):
+    """RFC 3501 §3."""
+
+    NOT_AUTHENTICATED = "not authenticated"
+    AUTHENTICATED = "authenticated"
+    SELECTED = "selected"
+    LOGOUT = "logout"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all sessions of a listener share."""
+
+    portal: Portal
+    store: IStore
+    config: IMAPConfig
+    hostname: str
+
+
+class Session:
+    """
+    One client.
+
+    @ivar lease: its connection in the ledger.
+    @ivar user: C{None} before login.
+    @ivar selected: C{None} but in the selected state.
+    @ivar client: the client's name and version from ID, for the log and trekctl.
+    @ivar bad_commands: how many commands in a row were answered C{BAD}.
+    @ivar login_failures: wrong passwords on this connection.
+    @ivar is_idling: in IDLE.
+    @ivar next_command: a command read where something else was expected, to be run before further input.
+    """
+
+    __slots__ = (
+        "_logout",
+        "_unsubscribe",
+        "bad_commands",
+        "client",
+        "is_idling",
+        "lease",
+        "log",
+        "login_failures",
+        "next_command",
+        "selected",
+        "services",
+        "state",
+        "user",
+        "wire",
+    )
+
+    MAX_BAD_COMMANDS = 20
+    """A client that sends so many bad commands in a row talks another protocol."""
+
+    def __init__(self, services: Services, wire: Wire, lease: ILease, log: Logger) -> None:
+        self.services = services
+        self.wire = wire
+        self.lease = lease
+        self.log = log
+        self.state = State.NOT_AUTHENTICATED
+        self.user: IMailUser | None = None
+        self.selected: SelectedMailbox | None = None
+        self.client = ""
+        self.bad_commands = 0
+        self.login_failures = 0
+        self.is_idling = False
+        self.next_command: CommandOctets | None = None
+        self._logout: Logout | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+
+    # --- What commands ask for ----------------------------------------------------------------------
+
+    @property
+    def config(self) -> IMAPConfig:
+        """Section C{[imap]}."""
+        return self.services.config
+
+    @property
+    def store(self) -> IAccountStore:
+        """The user's mailboxes; only after login."""
+        assert self.user is not None
+        return self.user.store
+
+    @property
+    def mailbox(self) -> SelectedMailbox:
+        """The selected mailbox; only in the selected state."""
+        assert self.selected is not None
+        return self.selected
+
+    @property
+    def capabilities(self) -> bytes:
+        """What CAPABILITY lists now."""
+        if self.state is State.NOT_AUTHENTICATED:
+            return before_login(self.wire.is_secure, self.wire.can_start_tls)
+        return AFTER_LOGIN
+
+    # --- Login and logout ---------------------------------------------------------------------------
+
+    def enter(self, user: IMailUser, logout: Logout) -> None:
+        """The client logged in."""
+        self.user = user
+        self._logout = logout
+        self.state = State.AUTHENTICATED
+        self.wire.logged_in()
+
+    def leave(self) -> None:
+        """The connection is gone: give back what the session holds."""
+        self.deselect()
+        self.state = State.LOGOUT
+        logout, self._logout = self._logout, None
+        if logout is not None:
+            logout()
+
+    def bye(self, text: bytes) -> None:
+        """Say why, and close."""
+        if self.state is not State.LOGOUT:
+            self.wire.write(b"* BYE " + text + b"\r\n")
+            self.state = State.LOGOUT
+        self.wire.close()
+
+    # --- The selected mailbox -----------------------------------------------------------------------
+
+    def select(self, selected: SelectedMailbox) -> None:
+        """Enter the selected state; nothing was selected before."""
+        self.selected = selected
+        self.state = State.SELECTED
+
+    def watch(self) -> Callable[[], None] | None:
+        """Ask for the store's hints, before the mailbox is read, so that none falls in between."""
+        if self._unsubscribe is None and self.user is not None:
+            self._unsubscribe = self.services.store.subscribe(self.user.account.principal, self._store_changed)
+        return self._unsubscribe
+
+    def deselect(self) -> None:
+        """Leave the selected state, if it is that."""
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
+        if unsubscribe is not None:
+            unsubscribe()
+        if self.selected is not None:
+            self.selected = None
+            self.state = State.AUTHENTICATED
+
+    def _store_changed(self, mailbox: MailboxId, modseq: ModSeq) -> None:
+        selected = self.selected
+        if selected is not None and mailbox == selected.id and selected.hint(modseq) and self.is_idling:
+            self.wire.wake()
+
+    def has_news(self, expunge: bool) -> bool:
+        """Whether L{announce} may have something to say."""
+        selected = self.selected
+        if selected is None or self.state is not State.SELECTED:
+            return False
+        return selected.needs_announcement(expunge, self.wire.now())
+
+    async def announce(self, expunge: bool, uid: bool) -> None:
+        """
+        Tell the client what happened in its mailbox.
+
+        When the mailbox is gone, the session ends with BYE (RFC 2180 §3.3): a client that is told nothing
+        would go on with sequence numbers that mean nothing.
+
+        @param expunge: whether EXPUNGE responses are allowed now.
+        @param uid: whether FETCH responses must have the UID.
+        """
+        try:
+            await self.mailbox.announce(self.wire, expunge, uid)
+        except NoSuchMailbox:
+            self.deselect()
+            self.bye(b"The selected mailbox was deleted")
+            raise Hangup from None
+
+    # --- Answers ------------------------------------------------------------------------------------
+
+    def complete(self, tag: bytes, text: bytes) -> None:
+        """End a command with its tagged response."""
+        self.wire.write(tag + b" " + text + b"\r\n")
+        if not text.startswith(b"BAD"):
+            self.bad_commands = 0
+            return
+        self.bad_commands += 1
+        if self.bad_commands >= self.MAX_BAD_COMMANDS:
+            self.bye(b"Too many bad commands")
+
+    def refuse(self, tag: bytes, error: BaseException) -> None:
+        """End a command with the answer for an error; what is our fault is logged whole."""
+        self.complete(tag, self.explain(error))
+
+    def explain(self, error: BaseException) -> bytes:
+        """The answer for an error; what is our fault is logged whole."""
+        reply = answer(error)
+        if reply is SERVER_BUG:
+            self.log.failure(
+                "IMAP command failed for {principal} from {peer}",
+                failure=Failure(error),  # type: ignore[no-untyped-call]
+                principal=self.user.account.principal if self.user else None,
+                peer=self.wire.peer,
+                session=self.wire.session,
+                mailbox=str(self.selected.name) if self.selected else None,
+            )
+        return bytes(reply)
