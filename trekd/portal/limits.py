@@ -138,6 +138,11 @@ class ConnectionLedger:
             lease.connection.abort()
         return len(chosen)
 
+    def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
+        """Apply other limits from now on; connections that stand are counted as they were."""
+        self._limits = limits
+        self._prefixes = prefixes
+
     # What leases ask
 
     async def bind(self, lease: Lease, account: Account, counted: bool) -> None:
