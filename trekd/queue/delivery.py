@@ -4,16 +4,15 @@ Delivery into mailboxes of this server: who gets a copy, and the trace fields it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from twisted.logger import Logger
 
-from trekd.config.schema import PlanConfig
 from trekd.directory.interfaces import Account, Status
-from trekd.errors import Broken, ConfigFault, MailLoop, NoSuchRecipient, NotPermitted, TrekError
+from trekd.errors import Broken, MailLoop, NoSuchRecipient, NotPermitted, TrekError
 from trekd.mime.header import field_values
-from trekd.queue.routing import Found
+from trekd.queue.routing import Found, Plans
 from trekd.smtp.grammar.paths import write_path
 from trekd.store.interfaces import IMessageSink, IStore, NewMessage
 from trekd.values import INBOX, Address
@@ -73,7 +72,7 @@ async def expand(recipient: Address, find: Callable[[Address], Awaitable[Found |
 class LocalDelivery:
     """Appends messages to INBOXes."""
 
-    def __init__(self, store: IStore, plans: Mapping[str, PlanConfig]) -> None:
+    def __init__(self, store: IStore, plans: Plans) -> None:
         self._store = store
         self._plans = plans
 
@@ -92,7 +91,7 @@ class LocalDelivery:
         """
         try:
             self._check_cycle(account, header)
-            store = await self._store.open(account.principal, self._quota(account))
+            store = await self._store.open(account.principal, self._plans.quota(account))
             prefix = f"Return-Path: {write_path(reverse_path)}\r\nDelivered-To: {account.address}\r\n"
             await store.append(INBOX, [NewMessage(message, prefix.encode())])
         except TrekError as error:
@@ -112,11 +111,3 @@ class LocalDelivery:
         own = str(account.address).lower().encode()
         if any(value.strip().lower() == own for value in field_values(header, b"delivered-to")):
             raise MailLoop
-
-    def _quota(self, account: Account) -> int:
-        if account.quota is not None:
-            return account.quota
-        plan = self._plans.get(account.plan)
-        if plan is None:
-            raise ConfigFault(f"{account.address}: no plan is named {account.plan}")
-        return plan.quota

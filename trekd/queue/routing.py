@@ -4,11 +4,11 @@ Where a recipient's copy goes (DESIGN §7): one answer for every producer of mai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Protocol
 
 from trekd.config.schema import PlanConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, IDirectory, Status
-from trekd.errors import ConfigFault, NoSuchRecipient, NotPermitted, PlanForbidsRelay, RelayDenied
+from trekd.errors import NoSuchRecipient, NotPermitted, PlanForbidsRelay, RelayDenied
 from trekd.queue.interfaces import Route, RouteKind
 from trekd.values import Address
 
@@ -18,12 +18,22 @@ RELAY = Route(RouteKind.RELAY)
 Found = Account | Group | Alias
 
 
+class Plans(Protocol):
+    """What an account may use."""
+
+    def of(self, account: Account) -> PlanConfig:
+        """The plan that applies to the account."""
+
+    def quota(self, account: Account) -> int:
+        """The account's quota in octets, 0 for no limit."""
+
+
 class Routing:
     """
     Answers by directory and plan; the account asked for is the authenticated one, never the reverse-path's.
     """
 
-    def __init__(self, directory: IDirectory, server: ServerConfig, plans: Mapping[str, PlanConfig]) -> None:
+    def __init__(self, directory: IDirectory, server: ServerConfig, plans: Plans) -> None:
         self._directory = directory
         self._domains = frozenset(domain.lower() for domain in server.domains)
         self._postmaster = Address.parse(server.postmaster)
@@ -64,9 +74,6 @@ class Routing:
     def _outside(self, account: Account | None) -> Route:
         if account is None:
             raise RelayDenied
-        plan = self._plans.get(account.plan)
-        if plan is None:
-            raise ConfigFault(f"{account.address}: no plan is named {account.plan}")
-        if plan.outbound == "own-smtp-only":
+        if self._plans.of(account).outbound == "own-smtp-only":
             raise PlanForbidsRelay
         return RELAY

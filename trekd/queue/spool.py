@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 
 from twisted.logger import Logger
 
-from trekd.errors import QueueFull, StoreCorrupt, StoreFull
+from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
 from trekd.values import Address, PrincipalId
 
@@ -262,9 +262,16 @@ class Spool:
         self._file = SpoolFile(directory, max_messages)
         self._run = run_in_thread
 
-    async def open(self) -> None:
-        """Open or make the queue; before anything else."""
-        await self._run(self._file.open)
+    def open(self) -> None:
+        """
+        Open or make the queue, before anything else; this one call blocks, at the daemon's start.
+
+        @raise ConfigFault: the directory cannot be used.
+        """
+        try:
+            self._file.open()
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigFault(f"[server] data_dir: the queue cannot be opened: {error}") from None
 
     async def put(self, transaction: MailTransaction, content: bytes, now: float) -> str:
         """

@@ -13,6 +13,7 @@ from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
 from tests.fakes.submission import FakeSink
 from trekd.config.schema import PLANS, QueueConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, Status
+from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
 from trekd.queue.flow import MailFlow
 from trekd.queue.interfaces import MailTransaction, Outcome, Recipient
@@ -68,12 +69,13 @@ class PostOffice:
         self.post = FakePost()
         self.directory = FakeDirectory(*ENTRIES)
         self.spool = Spool(path / "queue", config.max_messages, run_here)
-        run(self.spool.open())
+        self.spool.open()
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
-        self.routing = Routing(self.directory, server, PLANS)
+        plans = Plans(PLANS)
+        self.routing = Routing(self.directory, server, plans)
         self.flow = MailFlow(
             self.routing,
-            LocalDelivery(self.post, PLANS),  # type: ignore[arg-type]
+            LocalDelivery(self.post, plans),  # type: ignore[arg-type]
             self.spool,
             self.clock,  # type: ignore[arg-type]
         )

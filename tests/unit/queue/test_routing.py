@@ -7,7 +7,6 @@ import pytest
 from tests.unit.queue.support import ALICE, NANO, PostOffice, address, run
 from trekd.directory.interfaces import Account
 from trekd.errors import (
-    ConfigFault,
     DirectoryDown,
     NoSuchRecipient,
     NotPermitted,
@@ -55,7 +54,7 @@ def test_local_addresses_are_everybodys(office: PostOffice, account: Account | N
         (None, Address("alice@elsewhere.example", "example.com"), NoSuchRecipient),
         (None, Address("elsewhere.example!alice", "example.com"), NoSuchRecipient),
         (ALICE, Address("gone", "example.com"), NotPermitted),
-        (Account(address("x@example.com"), "lost"), Address("a", "b.example"), ConfigFault),
+        (Account(address("x@example.com"), "lost"), Address("a", "b.example"), PlanForbidsRelay),
     ],
 )
 def test_refusals(office: PostOffice, account: Account | None, recipient: Address, error: type[TrekError]) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from trekd.errors import QueueFull, StoreCorrupt, StoreFull
+from tests.fakes.postoffice import run_here
+from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
-from trekd.queue.spool import INLINE, SpoolFile
+from trekd.queue.spool import INLINE, Spool, SpoolFile
 from trekd.values import Address, PrincipalId
 
 LARGE = b"x" * (INLINE + 1)
@@ -122,3 +123,9 @@ def test_a_closed_queue_takes_nothing(spool: SpoolFile) -> None:
     spool.close()
     with pytest.raises(StoreFull):
         spool.put(TRANSACTION, b"a", 5.0)
+
+
+def test_a_directory_that_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "queue").write_text("a file")
+    with pytest.raises(ConfigFault, match="the queue cannot be opened"):
+        Spool(tmp_path / "queue", 3, run_here).open()
