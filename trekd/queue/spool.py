@@ -12,15 +12,15 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
-from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
+from trekd.errors import QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
 from trekd.values import Address, PrincipalId
 
@@ -91,31 +91,40 @@ class Entry:
 
 
 class SpoolFile:
-    """The queue on disk; calls block and are serialised."""
+    """The queue on disk; calls block, come from any thread, and must not overlap."""
 
     def __init__(self, directory: Path, max_messages: int) -> None:
         self._directory = directory
         self._messages = directory / "messages"
         self._max_messages = max_messages
-        self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open or make the queue, and sweep away what no commit names."""
-        with self._lock:
-            for directory in (self._directory, self._messages):
-                directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = self._directory / "queue.sqlite"
-            database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
-            database.execute("PRAGMA foreign_keys = ON")
-            if database.execute("PRAGMA user_version").fetchone()[0] == 0:
-                database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-                os.chmod(path, 0o600)
-            self._database = database
-            self._sweep(database)
-            _sync_directory(self._directory)
+        """
+        Open or make the queue, and sweep away what no commit names.
+
+        @raise OSError: the directory cannot be used.
+        @raise StoreFull: the database cannot.
+        """
+        for directory in (self._directory, self._messages):
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._database = self._connect(self._directory / "queue.sqlite")
+            self._sweep(self._database)
+        except sqlite3.Error as error:
+            raise StoreFull(str(error)) from None
+        _sync_directory(self._directory)
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA foreign_keys = ON")
+        if database.execute("PRAGMA user_version").fetchone()[0] == 0:
+            database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            os.chmod(path, 0o600)
+        return database
 
     def _sweep(self, database: sqlite3.Connection) -> None:
         named = {row[0] for row in database.execute("SELECT id FROM message WHERE content IS NULL")}
@@ -133,14 +142,13 @@ class SpoolFile:
         id = secrets.token_hex(12)
         path = self._messages / id
         try:
-            with self._lock:
-                database = self._opened()
-                if database.execute("SELECT count(*) FROM message").fetchone()[0] >= self._max_messages:
-                    raise QueueFull
-                if len(content) > INLINE:
-                    _write_synced(path, content)
-                with _transaction(database):
-                    self._insert(database, id, transaction, content, now)
+            database = self._opened()
+            if database.execute("SELECT count(*) FROM message").fetchone()[0] >= self._max_messages:
+                raise QueueFull
+            if len(content) > INLINE:
+                _write_synced(path, content)
+            with _transaction(database):
+                self._insert(database, id, transaction, content, now)
         except (OSError, sqlite3.Error):
             log.failure("message cannot be queued")
             path.unlink(missing_ok=True)
@@ -185,21 +193,18 @@ class SpoolFile:
 
     def due(self, kind: RouteKind, now: float, limit: int) -> tuple[Entry, ...]:
         """At most C{limit} entries of one route whose time has come, longest waiting first."""
-        with self._lock:
-            rows = self._opened().execute(
-                f"{_ENTRY} WHERE kind = ? AND due <= ? ORDER BY due LIMIT ?", (kind.value, now, limit)
-            )
-            return tuple(map(_entry, rows))
+        rows = self._opened().execute(
+            f"{_ENTRY} WHERE kind = ? AND due <= ? ORDER BY due LIMIT ?", (kind.value, now, limit)
+        )
+        return tuple(map(_entry, rows))
 
     def entries(self, limit: int) -> tuple[Entry, ...]:
         """At most C{limit} entries, oldest first."""
-        with self._lock:
-            return tuple(map(_entry, self._opened().execute(f"{_ENTRY} ORDER BY number LIMIT ?", (limit,))))
+        return tuple(map(_entry, self._opened().execute(f"{_ENTRY} ORDER BY number LIMIT ?", (limit,))))
 
     def count(self) -> int:
         """Recipients' copies that wait."""
-        with self._lock:
-            return int(self._opened().execute("SELECT count(*) FROM recipient").fetchone()[0])
+        return int(self._opened().execute("SELECT count(*) FROM recipient").fetchone()[0])
 
     def content(self, message: str) -> bytes:
         """
@@ -207,43 +212,39 @@ class SpoolFile:
 
         @raise StoreCorrupt: they are not there.
         """
-        with self._lock:
-            row = self._opened().execute("SELECT content FROM message WHERE id = ?", (message,)).fetchone()
-            if row is not None and row[0] is not None:
-                return bytes(row[0])
-            try:
-                return (self._messages / message).read_bytes()
-            except OSError:
-                raise StoreCorrupt(f"queued message {message} is gone") from None
+        row = self._opened().execute("SELECT content FROM message WHERE id = ?", (message,)).fetchone()
+        if row is not None and row[0] is not None:
+            return bytes(row[0])
+        try:
+            return (self._messages / message).read_bytes()
+        except OSError:
+            raise StoreCorrupt(f"queued message {message} is gone") from None
 
     def postpone(self, number: int, due: float, failure: str) -> None:
         """An attempt failed; try again at C{due}."""
-        with self._lock:
-            self._opened().execute(
-                "UPDATE recipient SET attempts = attempts + 1, due = ?, failure = ? WHERE number = ?",
-                (due, failure, number),
-            )
+        self._opened().execute(
+            "UPDATE recipient SET attempts = attempts + 1, due = ?, failure = ? WHERE number = ?",
+            (due, failure, number),
+        )
 
     def finish(self, entry: Entry) -> None:
         """An entry is done with; its message goes with the last one."""
-        with self._lock:
-            database = self._opened()
-            with _transaction(database):
-                database.execute("DELETE FROM recipient WHERE number = ?", (entry.number,))
-                gone = database.execute(
-                    "DELETE FROM message WHERE id = ?1 AND NOT EXISTS "
-                    "(SELECT 1 FROM recipient WHERE message = ?1)",
-                    (entry.message,),
-                ).rowcount
-            if gone:
-                (self._messages / entry.message).unlink(missing_ok=True)
+        database = self._opened()
+        with _transaction(database):
+            database.execute("DELETE FROM recipient WHERE number = ?", (entry.number,))
+            gone = database.execute(
+                "DELETE FROM message WHERE id = ?1 AND NOT EXISTS "
+                "(SELECT 1 FROM recipient WHERE message = ?1)",
+                (entry.message,),
+            ).rowcount
+        if gone:
+            (self._messages / entry.message).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            database, self._database = self._database, None
-            if database is not None:
-                database.close()
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
@@ -252,26 +253,22 @@ class SpoolFile:
 
 
 class Spool:
-    """The queue for callers that must not block; see L{SpoolFile} for each call."""
+    """The queue for callers that must not block, one call at a time; see L{SpoolFile} for each."""
 
-    def __init__(self, directory: Path, max_messages: int, run_in_thread: RunInThread) -> None:
+    def __init__(self, file: SpoolFile, run_in_thread: RunInThread) -> None:
         """
-        @param directory: is made when it is missing.
-        @param max_messages: more raise C{QueueFull}.
+        @param file: open already.
         """
-        self._file = SpoolFile(directory, max_messages)
-        self._run = run_in_thread
+        self._file = file
+        self._thread = run_in_thread
+        self._turn = DeferredLock()
 
-    def open(self) -> None:
-        """
-        Open or make the queue, before anything else; this one call blocks, at the daemon's start.
-
-        @raise ConfigFault: the directory cannot be used.
-        """
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        await self._turn.acquire()
         try:
-            self._file.open()
-        except (OSError, sqlite3.Error) as error:
-            raise ConfigFault(f"[server] data_dir: the queue cannot be opened: {error}") from None
+            return await self._thread(function, *args)
+        finally:
+            self._turn.release()
 
     async def put(self, transaction: MailTransaction, content: bytes, now: float) -> str:
         """

@@ -20,7 +20,7 @@ from trekd.queue.interfaces import MailTransaction, Outcome, Recipient
 from trekd.queue.routing import LOCAL, Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.spool import Spool
+from trekd.queue.spool import Spool, SpoolFile
 from trekd.values import Address
 
 MESSAGE = b"Received: by mail.example.com\r\nFrom: alice@example.com\r\nSubject: x\r\n\r\nbody\r\n"
@@ -68,8 +68,9 @@ class PostOffice:
         self.clock.advance(1_700_000_000)
         self.post = FakePost()
         self.directory = FakeDirectory(*ENTRIES)
-        self.spool = Spool(path / "queue", config.max_messages, run_here)
-        self.spool.open()
+        file = SpoolFile(path / "queue", config.max_messages)
+        file.open()
+        self.spool = Spool(file, run_here)
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
         plans = Plans(PLANS)
         self.routing = Routing(self.directory, server, plans)

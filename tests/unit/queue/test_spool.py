@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.postoffice import run_here
-from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
+from trekd.errors import QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
-from trekd.queue.spool import INLINE, Spool, SpoolFile
+from trekd.queue.spool import INLINE, SpoolFile
 from trekd.values import Address, PrincipalId
 
 LARGE = b"x" * (INLINE + 1)
@@ -127,5 +126,9 @@ def test_a_closed_queue_takes_nothing(spool: SpoolFile) -> None:
 
 def test_a_directory_that_cannot_be_used_is_said_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "queue").write_text("a file")
-    with pytest.raises(ConfigFault, match="the queue cannot be opened"):
-        Spool(tmp_path / "queue", 3, run_here).open()
+    with pytest.raises(OSError):
+        SpoolFile(tmp_path / "queue", 3).open()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "queue.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreFull):
+        SpoolFile(tmp_path / "other", 3).open()
