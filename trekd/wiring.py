@@ -167,8 +167,8 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     directory = CachedDirectory(own_directory, reactor, local.cache_ttl, local.cache_negative_ttl)
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
-    delivery = LocalDelivery(store, plan_figures)
-    flow = MailFlow(Routing(directory, config.server, plan_figures), delivery, spool, reactor)
+    delivery = LocalDelivery(store, plans)
+    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, reactor)
     host = Host(
         config=config,
         reactor=reactor,
