@@ -89,7 +89,7 @@ class Guessing:
         self._welcome: _Recent[tuple[str, str], None] = _Recent(size)
 
     def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
-        """Apply other limits from now on; failures counted so far keep counting."""
+        """Take over other limits; what was counted stays counted."""
         self._limits = limits
         self._prefixes = prefixes
 

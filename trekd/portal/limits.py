@@ -85,6 +85,11 @@ class ConnectionLedger:
         self._full: set[str] = set()
         self._held: dict[str, dict[Lease, None]] = {}
 
+    def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
+        """Take over other limits, for connections that come; those that are there keep their prefix and slots."""
+        self._limits = limits
+        self._prefixes = prefixes
+
     # ILedger
 
     def open(self, connection: IConnection) -> ILease:
@@ -137,11 +142,6 @@ class ConnectionLedger:
             )
             lease.connection.abort()
         return len(chosen)
-
-    def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
-        """Apply other limits from now on; connections that stand are counted as they were."""
-        self._limits = limits
-        self._prefixes = prefixes
 
     # What leases ask
 
