@@ -153,7 +153,7 @@ class CommandReader:
     Memory is bounded by C{max_line} and C{max_literal} and by what is fed while L{is_full}; time is linear in
     what is fed, however it is split.
 
-    @ivar limits: may be replaced between commands, as when the client has logged in.
+    @ivar limits: may be replaced between commands, as when the client has logged in; the next one obeys them.
     """
 
     __slots__ = (
@@ -162,12 +162,12 @@ class CommandReader:
         "_literal",
         "_literal_octets",
         "_missing",
-        "_room",
         "_scanned",
         "_step",
         "_streaming",
         "_synchronising",
         "_tag",
+        "_used",
         "limits",
     )
 
@@ -234,7 +234,7 @@ class CommandReader:
     # --- Steps: each makes one event, or changes C{_step}, or needs more octets -------------------
 
     def _read_line(self) -> Event | None:
-        line = self._take_line(self._room)
+        line = self._take_line(self.limits.max_line - self._used)
         if line is None:
             return None
         if isinstance(line, LimitExceeded):
@@ -287,22 +287,25 @@ class CommandReader:
             self._scanned = 0
             self._step = CommandReader._swallow_line
 
-    def _swallow_line(self) -> None:
+    def _swallow_line(self) -> Event | None:
         end = self._buffer.find(b"\n", self._scanned)
         if end < 0:
             # What may turn out to be the start of a literal's announcement stays.
             del self._buffer[:-_MARKER_ROOM]
             self._scanned = len(self._buffer)
-            return
+            return None
         tail = bytes(self._buffer[max(end - _MARKER_ROOM, 0) : end]).removesuffix(b"\r")
         del self._buffer[: end + 1]
         self._scanned = 0
         found = _LITERAL.search(tail)
+        self._start_command()
         if found and found[2]:
             self._missing = int(found[1])
             self._step = CommandReader._swallow_literal
-        else:
-            self._start_command()
+            if self._missing > _NUMBER_MAX:
+                self._step = CommandReader._swallow_all
+                return CommandRefused(b"*", LimitExceeded("shorter literal"), fatal=True)
+        return None
 
     def _swallow_all(self) -> None:
         self._buffer.clear()
@@ -312,7 +315,7 @@ class CommandReader:
     def _start_command(self) -> None:
         self._fragments: list[bytes] = []
         self._tag = b""
-        self._room = self.limits.max_line
+        self._used = 0
         self._literal_octets = 0
         self._literal.clear()
         self._missing = 0
@@ -345,7 +348,7 @@ class CommandReader:
 
     def _announced(self, piece: bytes, size: int, synchronising: bool) -> Event | None:
         """A line piece ended with the announcement of a literal."""
-        self._room = max(self._room - len(piece), 0)
+        self._used += len(piece)
         self._fragments.append(piece)
         self._missing = size
         self._synchronising = synchronising
@@ -371,7 +374,7 @@ class CommandReader:
             return self._refuse(MessageTooLarge(self.limits.max_append))
         event = MessageOffered(tuple(self._fragments), self._missing, self._synchronising)
         self._fragments = []
-        self._room = self.limits.max_line
+        self._used = 0
         self._streaming = True
         self._step = CommandReader._await_decision
         return event
@@ -381,7 +384,7 @@ class CommandReader:
         if self._step is CommandReader._read_continuation:
             tag = b"*"
         else:
-            tag = self._tag or command_tag((bytes(self._buffer[: self._room]),))
+            tag = self._tag or command_tag((bytes(self._buffer[: self.limits.max_line]),))
         self._scanned = 0
         self._step = CommandReader._swallow_line
         return CommandRefused(tag, fault)

@@ -253,6 +253,28 @@ def test_long_garbage_has_no_tag(portions: Portions) -> None:
     assert refusal(seen[0]) == (b"*", LimitExceeded, False)
 
 
+@pytest.mark.parametrize("octets", [b"y" * 300, b"y" * 300 + b"{9+}\r\nb NOOP\r\n!"])
+def test_long_line_after_a_message_ends_the_append(portions: Portions, octets: bytes) -> None:
+    seen = events(portions(b"a APPEND x {1+}\r\n! " + octets + b"\r\nc NOOP\r\n"))
+    assert refusal(seen[3]) == (b"a", LimitExceeded, False)
+    assert seen[4] == CommandOctets((b"c NOOP",))
+
+
+def test_swallowing_without_end_is_fatal(portions: Portions) -> None:
+    seen = events(portions(b"a LOGIN {101+}\r\n" + b"\n" * 101 + b" {4294967296+}\r\nb NOOP\r\n"))
+    assert [refusal(event) for event in seen] == [(b"a", LimitExceeded, False), (b"*", LimitExceeded, True)]
+
+
+def test_limits_hold_from_the_next_command_on() -> None:
+    reader = CommandReader(LIMITS)
+    reader.feed(b"a NOOP\r\nb " + b"x" * 50 + b"\r\n")
+    assert reader.next_event() == CommandOctets((b"a NOOP",))
+    reader.limits = ReaderLimits(max_line=20)
+    event = reader.next_event()
+    assert event is not None
+    assert refusal(event) == (b"b", LimitExceeded, False)
+
+
 def test_endless_line_takes_no_memory() -> None:
     reader = CommandReader(LIMITS)
     refusals = 0
