@@ -115,8 +115,7 @@ class ContinuationLine:
 @dataclass(frozen=True, slots=True)
 class CommandRefused:
     """
-    A command, or the APPEND under way, broke a limit: nothing more of it is delivered, its octets are
-    swallowed.
+    A command, or the APPEND under way, broke a limit; nothing more of it is delivered.
 
     @ivar tag: C{b"*"} when it has none that can be read.
     @ivar fault: L{LimitExceeded} or L{MessageTooLarge}.
@@ -209,9 +208,7 @@ class CommandReader:
 
     def refuse_literal(self) -> None:
         """
-        Take nothing more of the command that requested or offered a literal; the caller answers it.
-
-        A client that waits sends no literal; the others' octets are swallowed (RFC 7888 §4).
+        Swallow what comes of the command that requested or offered a literal (RFC 7888 §4).
         """
         self._discard(self._synchronising)
 
@@ -304,7 +301,7 @@ class CommandReader:
             self._step = CommandReader._swallow_literal
             if self._missing > _NUMBER_MAX:
                 self._step = CommandReader._swallow_all
-                return CommandRefused(b"*", LimitExceeded("shorter literal"), fatal=True)
+                return CommandRefused(b"*", LimitExceeded("literal"), fatal=True)
         return None
 
     def _swallow_all(self) -> None:
@@ -328,7 +325,7 @@ class CommandReader:
         buffer = self._buffer
         end = buffer.find(b"\n", self._scanned)
         if (len(buffer) if end < 0 else end) > room + 1:
-            return LimitExceeded("shorter line", room)
+            return LimitExceeded("line", room)
         if end < 0:
             self._scanned = len(buffer)
             return None
@@ -358,9 +355,9 @@ class CommandReader:
             return self._offer_message()
         self._literal_octets += size
         if self._literal_octets > self.limits.max_literal:
-            return self._refuse(LimitExceeded("shorter literal"))
+            return self._refuse(LimitExceeded("literal"))
         if len(self._fragments) > 2 * self.limits.max_literals:
-            return self._refuse(LimitExceeded("fewer literals"))
+            return self._refuse(LimitExceeded("number of literals"))
         self._step = CommandReader._await_decision if synchronising else CommandReader._read_literal
         return LiteralRequested(self._tag, size) if synchronising else None
 
