@@ -156,19 +156,9 @@ class CommandReader:
     """
 
     __slots__ = (
-        "_buffer",
-        "_fragments",
-        "_literal",
-        "_literal_octets",
-        "_missing",
-        "_scanned",
-        "_step",
-        "_streaming",
-        "_synchronising",
-        "_tag",
-        "_used",
-        "limits",
-    )
+        "_buffer", "_fragments", "_literal", "_literal_octets", "_missing", "_scanned", "_step", "_streaming",
+        "_synchronising", "_tag", "_used", "limits",
+    )  # fmt: skip
 
     _step: Callable[[CommandReader], Event | None]
 
@@ -207,10 +197,18 @@ class CommandReader:
         self._step = CommandReader._read_message if self._streaming else CommandReader._read_literal
 
     def refuse_literal(self) -> None:
-        """
-        Swallow what comes of the command that requested or offered a literal (RFC 7888 §4).
-        """
+        """Swallow what comes of the command that requested or offered a literal (RFC 7888 §4)."""
         self._discard(self._synchronising)
+
+    def abandon_append(self) -> None:
+        """Swallow what is left of an APPEND, wherever it is; nothing when it has ended."""
+        if self._step is CommandReader._await_decision:
+            self.refuse_literal()
+        elif self._step is CommandReader._read_message:
+            self._discard(synchronising=False)
+        elif self._streaming:
+            self._scanned = 0
+            self._step = CommandReader._swallow_line
 
     def expect_line(self) -> None:
         """Deliver the next line as L{ContinuationLine}: a SASL response, or the end of IDLE."""

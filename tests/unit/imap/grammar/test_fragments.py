@@ -150,6 +150,23 @@ def test_multiappend_offers_each_message(portions: Portions) -> None:
     ]
 
 
+@pytest.mark.parametrize("plus", [b"", b"+"])
+def test_append_can_be_abandoned_anywhere(plus: bytes) -> None:
+    """The store may fail at any time; the client's octets never run as commands."""
+    first = b"a APPEND x {12" + plus + b"}\r\n"
+    octets = first + b"z1 LOGOUT\r\n. (\\Seen) {11+}\r\nz2 LOGOUT\r\n\r\nb NOOP\r\n"
+    for at in range(len(first), len(octets)):
+        reader = CommandReader(LIMITS)
+        reader.feed(octets[:at])
+        while (event := reader.next_event()) is not None:
+            if isinstance(event, MessageOffered):
+                reader.accept_literal()
+        reader.abandon_append()
+        reader.feed(octets[at:])
+        assert reader.next_event() == CommandOctets((b"b NOOP",))
+        assert reader.next_event() is None
+
+
 def test_refused_message_is_swallowed_exactly(portions: Portions) -> None:
     """The octets of a refused message never run as commands (RFC 7888 §4)."""
     octets = b"a APPEND x {12+}\r\nz1 LOGOUT\r\n. {11+}\r\nz2 LOGOUT\r\n\r\nb NOOP\r\n"
