@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.imap.responses import flag_list
@@ -60,6 +60,7 @@ class SelectedMailbox:
 
     __slots__ = (
         "_checked",
+        "_commits",
         "_hints",
         "_modseq",
         "_own",
@@ -85,6 +86,7 @@ class SelectedMailbox:
         self._modseq: int = selection.view.modseq
         self._top = selection.state.uid_next - 1
         self._hints: tuple[int, ...] = ()
+        self._commits = 0
         self._own: Mapping[int, array[int]] = _NOTHING
         self._withheld = False
         self._checked = now
@@ -146,6 +148,13 @@ class SelectedMailbox:
             if len(self._own) >= _ENOUGH:
                 self.must_look()
 
+    def own_commit(self) -> None:
+        """
+        This session added or expunged messages: the next L{announce} says so, whether there is a hint or not.
+        """
+        self._commits += 1
+        self.must_look()
+
     def must_look(self) -> None:
         """Let the next L{announce} ask the store, hint or not."""
         self._checked = float("-inf")
@@ -158,25 +167,47 @@ class SelectedMailbox:
         @param uid: whether FETCH responses must have the UID (RFC 3501 §6.4.8).
         @raise NoSuchMailbox: it was deleted.
         """
-        hints, self._hints = self._hints, ()
-        own, self._own = self._own, _NOTHING
-        self.must_look()
+        hints, own = self._take_notes()
         changes = await self.store.changes(self.id, ModSeq(self._modseq))
-        self._checked = wire.now()
-        known_top = self._top
         arrived = self._arrivals(changes.view.uids)
+        changed = changes.changed[: bisect_right(changes.changed, self._top)]
+        if own:
+            changed = await self._without_own(changed, own, hints)
+        if arrived and not self.read_only:
+            await self._claim_recent()
+        self._checked = wire.now()
         self._take_view(wire, changes.view, len(changes.view.uids) - len(arrived), arrived, expunge)
         if arrived:
-            await self._take_recent(arrived)
             wire.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.view.uids), self.recent))
-        self._modseq = changes.view.modseq
-        self._hints = tuple(known for known in self._hints if known > self._modseq)
         self.announce_keywords(wire, changes.keywords)
-        changed = changes.changed[: bisect_right(changes.changed, known_top)]
-        if own and not hints:
-            changed = _without(changed, own.values())
         if changed:
             await self.tell_flags(wire, self.positions_of(changed), uid)
+        self._modseq = changes.view.modseq
+        self._hints = tuple(known for known in self._hints if known > self._modseq)
+
+    def _take_notes(self) -> tuple[tuple[int, ...], Mapping[int, array[int]]]:
+        """What the hints told of others' commits, and the flags that the session changed itself."""
+        hints, own, commits = self._hints, self._own, self._commits
+        self._hints, self._own, self._commits = (), _NOTHING, 0
+        self.must_look()
+        return () if len(hints) <= commits else hints, own
+
+    async def _without_own(
+        self, changed: array[int], own: Mapping[int, array[int]], hints: tuple[int, ...]
+    ) -> array[int]:
+        """
+        The messages that others changed.
+
+        Where others committed before a change of the session's own, which of both a message shows cannot be told:
+        then all are announced.
+        """
+        latest = max(own)
+        if any(hint < latest for hint in hints):
+            return changed
+        others = set(changed).difference(*own.values())
+        if hints:
+            others.update((await self.store.changes(self.id, ModSeq(latest))).changed)
+        return array("I", sorted(others.intersection(changed)))
 
     def _arrivals(self, uids: array[int]) -> array[int]:
         """The UIDs that the client never heard of."""
@@ -204,15 +235,16 @@ class SelectedMailbox:
         if arrived:
             self._top = arrived[-1]
 
-    async def _take_recent(self, arrived: array[int]) -> None:
+    async def _claim_recent(self) -> None:
         r"""
-        New messages are C{\Recent} here unless another session was told of all of them first.
+        New messages are C{\Recent} here unless another session was told of them first.
+
+        Deviates from RFC 3501 §2.3.2: while a session shows recent messages, later ones are recent to it as well,
+        told to another session or not; one number is all it keeps.
         """
-        if self.read_only:
-            return
         first = await self.store.claim_recent(self.id)
-        if first <= arrived[-1] and not self.recent_from:
-            self.recent_from = max(first, 1)
+        if not self.recent:
+            self.recent_from = first
 
     def announce_keywords(self, wire: Wire, keywords: tuple[Flag, ...]) -> None:
         """FLAGS and PERMANENTFLAGS when a keyword is in use that the client was not told of (RFC 3501 §7.2.6)."""
@@ -243,14 +275,6 @@ def flags_responses(keywords: tuple[Flag, ...], read_only: bool) -> bytes:
         b"* FLAGS " + flag_list(flags) + b"\r\n"
         b"* OK [PERMANENTFLAGS " + flag_list(permanent) + b"] Flags permitted\r\n"
     )
-
-
-def _without(uids: array[int], own: Iterable[array[int]]) -> array[int]:
-    """
-    UIDs but those the session changed itself.  Only right when nobody else is known to have changed anything.
-    """
-    known = set().union(*own)
-    return array("I", [uid for uid in uids if uid not in known])
 
 
 def _places(view: array[int], uids: array[int]) -> Iterator[int]:

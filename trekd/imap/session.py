@@ -220,7 +220,7 @@ class Session:
         if reply is SERVER_BUG:
             self.log.failure(
                 "IMAP command failed for {principal} from {peer}",
-                failure=Failure(error),  # type: ignore[no-untyped-call]
+                failure=Failure(error),
                 principal=self.user.account.principal if self.user else None,
                 peer=self.wire.peer,
                 session=self.wire.session,

@@ -56,7 +56,7 @@ async def append(session: Session, request: AppendRequest) -> bytes:
         receiver.discard()
     selected = session.selected
     if selected is not None and selected.id == appended.mailbox:
-        selected.must_look()
+        selected.own_commit()
     return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
 
 
