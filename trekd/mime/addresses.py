@@ -234,6 +234,8 @@ class _Parser:
         if angle is not None:
             route, rest = _split_route(angle)
             yield EnvelopeAddress(_phrase(words) or comment or None, route, *_split_address(rest))
+        elif len(words) > 1 and _last_at(words) < 0:
+            yield EnvelopeAddress(_phrase(words), None, b"", b"")
         elif words:
             start = _address_start(words)
             name = _phrase(words[:start]) or comment or None
