@@ -16,7 +16,7 @@ from trekd.mime.encoded import codec, decode_words, transfer_decoded
     [
         (b"plain", "plain"),
         (b"=?US-ASCII?Q?Keith_Moore?= <k@x>", "Keith Moore <k@x>"),
-        (b"=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?= =?ISO-8859-2?B?dS4=?=", "If you can read this you."),
+        (b"=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHlv?= =?ISO-8859-2?B?dQ==?=", "If you can read you"),
         (b"(=?ISO-8859-1?Q?a?= b)", "(a b)"),
         (b"(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)"),
         (b"(=?ISO-8859-1?Q?a_b?=)", "(a b)"),
