@@ -80,3 +80,10 @@ def test_every_from_address_is_seen() -> None:
     assert from_addresses(octets) == ("a@b", "c@d", "g@h")
     assert from_addresses(b"From: joe\r\n\r\n") == ("joe@",)
     assert from_addresses(b"To: x@y\r\n\r\n") == ()
+
+
+def test_a_from_field_too_long_to_read_is_refused() -> None:
+    """An address behind the limit must not pass unseen."""
+    assert "@" not in from_addresses(b"From: " + b"a@b, " * 5_000 + b"evil@x\r\n\r\n")
+    assert from_addresses(b"From: " + b"a@b," * 20_000 + b"evil@x\r\n\r\n")[-1] == "@"
+    assert from_addresses(b"From: a@b" + b" " * 70_000 + b", evil@x\r\n\r\n") == ("a@b", "@")
