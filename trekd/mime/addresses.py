@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trekd.mime.encoded import guess
-from trekd.mime.header import field_values
+from trekd.mime.header import MAX_VALUE, line_feeds, raw_fields, split_header, unfold
 from trekd.mime.wire import nstring, string
 
 MAX_ADDRESSES = 10_000
@@ -100,15 +100,21 @@ def from_addresses(octets: bytes) -> tuple[str, ...]:
     """
     All addresses of all From fields of a message, as C{local@domain} with the local part unquoted.
 
-    What is no address is listed as well, with nothing behind the C{@}: whoever checks a sender must
-    refuse it.
+    What is no address, and what is past the limits of reading, is listed as well, with nothing behind the
+    C{@}: whoever checks a sender must refuse it.
     """
-    return tuple(
-        f"{guess(entry.local or b'')}@{guess(entry.domain)}"
-        for value in field_values(octets, b"from")
-        for entry in addresses(value)
-        if entry.domain is not None
-    )
+    found: list[str] = []
+    for name, raw in raw_fields(octets[: split_header(octets)]):
+        if name == b"from":
+            entries = addresses(unfold(line_feeds(raw).partition(b":")[2]))
+            found += [_readable(entry) for entry in entries if entry.domain is not None]
+            if len(raw) > MAX_VALUE or len(entries) >= MAX_ADDRESSES:
+                found.append("@")
+    return tuple(found)
+
+
+def _readable(entry: EnvelopeAddress) -> str:
+    return f"{guess(entry.local or b'')}@{guess(entry.domain or b'')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +240,8 @@ class _Parser:
         if angle is not None:
             route, rest = _split_route(angle)
             yield EnvelopeAddress(_phrase(words) or comment or None, route, *_split_address(rest))
+        elif len(words) > 1 and _last_at(words) < 0:
+            yield EnvelopeAddress(_phrase(words), None, b"", b"")
         elif words:
             start = _address_start(words)
             name = _phrase(words[:start]) or comment or None

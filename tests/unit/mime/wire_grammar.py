@@ -91,7 +91,8 @@ def _check_extension(value: list[Value]) -> None:
         assert isinstance(disposition, list) and len(disposition) == 2
         assert isinstance(disposition[0], bytes)
         check_parameters(disposition[1])
-    assert language is None or (isinstance(language, list) and all(isinstance(tag, bytes) for tag in language))
+    tags = [b""] if language is None else language
+    assert isinstance(tags, list) and all(isinstance(tag, bytes) for tag in tags)
     assert _is_nstring(location)
 
 
