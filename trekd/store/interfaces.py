@@ -439,7 +439,11 @@ class IAccountStore(Interface):
         """
 
     def subscribe(name: MailboxName) -> Awaitable[None]:
-        """Add a name to the subscriptions; the mailbox need not exist (RFC 3501 §6.3.6)."""
+        """
+        Add a name to the subscriptions; the mailbox need not exist (RFC 3501 §6.3.6).
+
+        @raise LimitReached: as many names are subscribed as the account may have mailboxes.
+        """
 
     def unsubscribe(name: MailboxName) -> Awaitable[None]:
         """Remove a name from the subscriptions, if it is there."""

@@ -77,6 +77,6 @@ def plan_renaming(source: MailboxName, target: MailboxName, taken: Collection[Ma
     moves = tuple((name, name.moved(source, target)) for name in moving)
     staying = set(taken) - set(moving)
     for new in (target, *(new for _, new in moves)):
-        if new in staying or new == source:
+        if new in staying or target == source:
             raise MailboxExists(new.text)
     return Renaming(missing_superiors(target, staying), moves)
