@@ -14,7 +14,6 @@ from trekd.store.sqlite.mailboxes import MailboxRow
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import Flag
 
-
 Change = tuple[frozenset[Flag], frozenset[Flag], int]
 
 
