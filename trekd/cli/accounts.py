@@ -41,7 +41,7 @@ def register(commands: Any) -> None:
     parser = _with_address(verbs, "remove", remove, "remove an account; its mail stays unless --delete-mail")
     parser.add_argument("--delete-mail", action="store_true", help="delete its mail too, for good")
     parser = verbs.add_parser("import", help="add accounts from a CSV file, all or none")
-    parser.add_argument("file", metavar="FILE", help="its first line names its columns: address,password,plan,quota,name")
+    parser.add_argument("file", metavar="FILE", help="first line: address,password,plan,quota,name")
     parser.set_defaults(function=import_file)
 
 

@@ -52,12 +52,12 @@ class FileControl:
             _reactor.startRunning(installSignalHandlers=False)
         with _rights_of_owner(config.server.data_dir):
             self._directory: Any = open_directory(config, _reactor)
-        ours = IAccountAdministration.providedBy(self._directory)
+        ours: Any = self._directory if IAccountAdministration.providedBy(self._directory) else None
         self._operations = Operations(
             Collaborators(
                 lambda: config,
                 self._directory,
-                self._directory if ours else None,
+                ours,
                 self._open_store,
                 Plans(config.plans).quota,
             )

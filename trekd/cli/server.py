@@ -23,7 +23,7 @@ def register(commands: Any) -> None:
     parser.set_defaults(function=kick)
     commands.add_parser("reload", help="read configuration and certificates again").set_defaults(function=reload)
     parser = commands.add_parser("failures", help="failed logins that count, by network address and by account")
-    parser.add_argument("--forgive", metavar="WHO", help='those of one address or account, or of "all", count no longer')
+    parser.add_argument("--forgive", metavar="WHO", help='one address or account, or "all": theirs count no longer')
     parser.set_defaults(function=failures)
     commands.add_parser("check-config", help="look for mistakes in the configuration").set_defaults(
         function=check_config
