@@ -96,7 +96,7 @@ class IMAPProtocol(imap4.IMAP4Server):
             self.write(b"* BYE " + answer(error).text + b"\r\n")
             self.close()
             return
-        self._session = Session(self.factory.services, self, self._lease, self.log)
+        self._session = Session(self.factory.services, self, self._lease)
         hostname = self.factory.services.hostname.encode("ascii", "replace")
         self.write(b"* OK [CAPABILITY %b] %b ready\r\n" % (self._session.capabilities, hostname))
         self.flush()
