@@ -91,7 +91,7 @@ class MailHost(MultiService):
 
     def __init__(self, config: Config, path: str, reactor: Any) -> None:
         MultiService.__init__(self)
-        self.setName("trekmail")
+        self.name = "trekmail"
         self._path = path
         self._config = config
         self._reactor = reactor
@@ -184,8 +184,7 @@ class MailHost(MultiService):
         self._notifier.notify("RELOADING=1")
         try:
             config = read_config(self._path)
-            taken, left = self._host.reconfigure(self._config, config)
-            self._config = config
+            taken, left = self._host.reconfigure(config)
         finally:
             self._notifier.notify("READY=1")
         _log.info("reloaded: {taken}", taken=", ".join(taken))
@@ -204,7 +203,7 @@ class MailHost(MultiService):
 
 
 def _address_text(port: IListeningPort) -> str:
-    address = port.getHost()
+    address: Any = port.getHost()
     name = getattr(address, "name", None)
     return os.fsdecode(name) if name else f"{address.host}:{address.port}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from tests.contract.storecase import (
@@ -30,7 +31,7 @@ from tests.contract.storecase import (
     view_of,
 )
 from tests.fakes.running import PumpedReactor
-from trekd.errors import OverQuota, StoreBusy
+from trekd.errors import OverQuota, StoreBusy, StoreFull
 from trekd.store.interfaces import Column, FlagOperation, IAccountStore, IMessageSink, IStore, NewMessage
 from trekd.values import INBOX, Flag, MailboxName, PrincipalId
 
@@ -57,6 +58,23 @@ TRICKS = (
     "\u65e5" * 21 + "@" + ".".join(["\u672c" * 20] * 6),
 )
 """Principals that a careless store would take for paths, or for one another."""
+
+
+@implementer(IMessageSink)
+class FullSink:
+    """A sink whose file could not be written."""
+
+    size = 10
+
+    def write(self, octets: bytes) -> None:
+        """Lose the octets."""
+
+    async def octets(self) -> bytes:
+        """There are none."""
+        raise StoreFull("a full disk")
+
+    def discard(self) -> None:
+        """Nothing is left to free."""
 
 
 class AccountRules(StoreCase):
@@ -160,6 +178,37 @@ class AccountRules(StoreCase):
                 await waiting
         sink.discard()
         assert _files(tmp_path) == before
+
+    async def test_failed_sink_fails_the_whole_append(
+        self, reactor: PumpedReactor, store: IStore, alice: IAccountStore
+    ) -> None:
+        """StoreFull, and none of the messages is added; changes asked for meanwhile are made."""
+        before = await alice.mailboxes()
+        bad = NewMessage(FullSink())
+        failing = reactor.start(alice.append(INBOX, [message("one"), bad, message("two")]))
+        good = reactor.start(alice.append(SENT, [message("three")]))
+        with pytest.raises(StoreFull):
+            reactor.finish(failing)
+        reactor.finish(good)
+        assert (await alice.mailboxes())[0] == before[0]
+        assert await subjects(alice, SENT) == ["three"]
+        assert list((await fill(alice, 1)).uids) == [1]
+
+    async def test_one_sink_goes_to_many_accounts_at_once(self, reactor: PumpedReactor, store: IStore) -> None:
+        """As a delivery to many recipients does."""
+        whole = content("to all", b"x" * 150_000)
+        sink = store.receive()
+        waiting = sink.write(whole)
+        if waiting is not None:
+            await waiting
+        accounts = [await store.open(PrincipalId(f"user{number}@example.com")) for number in range(10)]
+        started = [reactor.start(account.append(INBOX, [NewMessage(sink)])) for account in accounts]
+        for each in started:
+            reactor.finish(each)
+        sink.discard()
+        for account in accounts:
+            view = await view_of(account)
+            assert await listed(account, view, (Column.OCTETS,)) == b"{%d}\r\n" % len(whole) + whole
 
     # Concurrency
 

@@ -199,6 +199,8 @@ class MailboxRules(StoreCase):
             await alice.change_flags(view, everything(view), FlagOperation.ADD, flags("\\Seen"))
         copied = await alice.copy(view, everything(view), INBOX)
         assert (list(copied.source), list(copied.target)) == ([], [])
+        moved = await alice.move(view, everything(view), INBOX)
+        assert (list(moved.source), list(moved.target)) == ([], [])
         assert await uids_in(alice) == []
 
     async def test_rename_keeps_identity_and_messages(self, reactor: PumpedReactor, alice: IAccountStore) -> None:

@@ -200,6 +200,17 @@ class SearchRules(StoreCase):
         for query in (AllOf(), Not(HasFlag(SEEN)), BodyText("text")):
             assert list(await alice.search(view, query)) == []
 
+    async def test_size_bounds_are_exclusive(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """LARGER and SMALLER mean strictly so (RFC 3501 §6.4.4)."""
+        await alice.append(INBOX, [NewMessage(b"x" * size) for size in (0, 9, 10, 11)])
+        view = await view_of(alice)
+        assert list(await alice.search(view, Size(above=10))) == [4]
+        assert list(await alice.search(view, Size(below=10))) == [1, 2]
+        assert list(await alice.search(view, Size(above=9, below=11))) == [3]
+        assert list(await alice.search(view, Size(above=0))) == [2, 3, 4]
+        assert list(await alice.search(view, Size(below=0))) == []
+        assert list(await alice.search(view, Size(above=2**40))) == []
+
     async def test_search_of_nothing(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
         """An empty view has no matches."""
         view = await view_of(alice)

@@ -4,6 +4,7 @@ Complaints about a configuration, each with file, line, section, key and value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -74,9 +75,14 @@ def _place(path: Path, value: object, show_value: bool) -> str:
         shown = shown[:_LONGEST_SHOWN] + "..."
     if isinstance(value, dict) or len(path) == 1:
         return _section_of(path) + shown
-    return f"{_section_of(path[:-1])} {path[-1]}{shown}"
+    return f"{_section_of(path[:-1])} {_written(str(path[-1]))}{shown}"
+
+
+def _written(name: str) -> str:
+    """A key as TOML writes it: quoted unless it is bare, so that no line break gets into a complaint."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else write_text(name)
 
 
 def _section_of(path: Path) -> str:
-    names = ".".join(step for step in path if isinstance(step, str))
+    names = ".".join(_written(step) for step in path if isinstance(step, str))
     return f"[[{names}]]" if path and isinstance(path[-1], int) else f"[{names}]"

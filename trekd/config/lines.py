@@ -107,7 +107,10 @@ class _Walk:
         self._take(_SPACE)
         raw = self._take(_KEYS)
         keys: list[str] = []
-        table: object = tomllib.loads(f"{raw} = 0")
+        try:
+            table: object = tomllib.loads(f"{raw} = 0")
+        except tomllib.TOMLDecodeError:
+            raise _Lost from None
         while isinstance(table, dict):
             keys.append(next(iter(table)))
             table = table[keys[-1]]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trekd.mime.encoded import guess
-from trekd.mime.header import field_values
+from trekd.mime.header import MAX_VALUE, line_feeds, raw_fields, split_header, unfold
 from trekd.mime.wire import nstring, string
 
 MAX_ADDRESSES = 10_000
@@ -100,15 +100,21 @@ def from_addresses(octets: bytes) -> tuple[str, ...]:
     """
     All addresses of all From fields of a message, as C{local@domain} with the local part unquoted.
 
-    What is no address is listed as well, with nothing behind the C{@}: whoever checks a sender must
-    refuse it.
+    What is no address, and what is past the limits of reading, is listed as well, with nothing behind the
+    C{@}: whoever checks a sender must refuse it.
     """
-    return tuple(
-        f"{guess(entry.local or b'')}@{guess(entry.domain)}"
-        for value in field_values(octets, b"from")
-        for entry in addresses(value)
-        if entry.domain is not None
-    )
+    found: list[str] = []
+    for name, raw in raw_fields(octets[: split_header(octets)]):
+        if name == b"from":
+            entries = addresses(unfold(line_feeds(raw).partition(b":")[2]))
+            found += [_readable(entry) for entry in entries if entry.domain is not None]
+            if len(raw) > MAX_VALUE or len(entries) >= MAX_ADDRESSES:
+                found.append("@")
+    return tuple(found)
+
+
+def _readable(entry: EnvelopeAddress) -> str:
+    return f"{guess(entry.local or b'')}@{guess(entry.domain or b'')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,8 @@ class _Parser:
         self._words: list[_Word] = []
         self._angle: list[_Word] | None = None
         self._open = False
+        self._has_at = False
+        self._in_route = False
         self._comment: bytes | None = None
 
     def entries(self) -> Iterator[EnvelopeAddress]:
@@ -195,12 +203,13 @@ class _Parser:
             yield from self._flush()
         elif special == b";":
             yield from self._end_group()
-        elif special == b":" and not self._in_group and self._angle is None and not self._has_at():
+        elif special == b":" and not (self._in_group or self._has_at or self._angle is not None):
             self._in_group = True
             name = _phrase(self._words)
             self._restart()
             yield EnvelopeAddress(None, None, name, None)
         elif self._angle is None and special not in (b">", b")"):
+            self._has_at = self._has_at or special == b"@"
             self._words.append(word)
 
     def _take_in_angle(self, word: _Word, special: bytes) -> Iterator[EnvelopeAddress]:
@@ -210,15 +219,14 @@ class _Parser:
             self._open = False
         elif special == b"<":
             angle.clear()
-        elif special == b"," and not _in_route(angle):
+            self._in_route = False
+        elif special == b"," and not self._in_route:
             yield from self._flush()
         elif special == b";" and self._in_group:
             yield from self._end_group()
         else:
+            self._in_route = special != b":" and (self._in_route or (special == b"@" and not angle))
             angle.append(word)
-
-    def _has_at(self) -> bool:
-        return any(word.kind == "special" and word.octets == b"@" for word in self._words)
 
     def _end_group(self) -> Iterator[EnvelopeAddress]:
         yield from self._flush()
@@ -232,6 +240,8 @@ class _Parser:
         if angle is not None:
             route, rest = _split_route(angle)
             yield EnvelopeAddress(_phrase(words) or comment or None, route, *_split_address(rest))
+        elif len(words) > 1 and _last_at(words) < 0:
+            yield EnvelopeAddress(_phrase(words), None, b"", b"")
         elif words:
             start = _address_start(words)
             name = _phrase(words[:start]) or comment or None
@@ -262,11 +272,6 @@ def _split_address(words: list[_Word]) -> tuple[bytes, bytes]:
     if at < 0:
         return _phrase(words), b""
     return _phrase(words[:at]), b"".join([word.octets for word in words[at + 1 :]])
-
-
-def _in_route(angle: list[_Word]) -> bool:
-    """Whether a comma belongs to C{obs-route} (RFC 5322 §4.4)."""
-    return bool(angle) and angle[0].octets == b"@" and all(word.octets != b":" for word in angle)
 
 
 def _split_route(angle: list[_Word]) -> tuple[bytes | None, list[_Word]]:

@@ -20,7 +20,8 @@ _HOURS.update({b"cet": 1, b"cest": 2, b"met": 1, b"mest": 2, b"eet": 2, b"eest":
 _CLOCK = rb"(\d{1,2})[:.](\d{1,2})(?:[:.](\d{1,2})(?:\.\d{1,9})?)?"
 _ZONE = rb"(?:[ \t]*(?:(?:UTC|GMT)(?=[+-]))?([+-]\d{1,2}:?\d{2}|[A-Za-z]{1,5}))?"
 _DATE = re.compile(
-    rb"[ \t]*(?:[A-Za-z]{2,9}[,.]?[ \t]*)?(\d{1,2})[ \t-]+([A-Za-z]{3})[A-Za-z]{0,6}[.,]?[ \t-]+(\d{2,5})"
+    rb"[ \t]*(?:[A-Za-z]{2,9}[ \t]*[,.]?[ \t]*)?"
+    rb"(\d{1,2})[ \t-]+([A-Za-z]{3})[A-Za-z]{0,6}[.,]?[ \t-]+(\d{2,5})"
     rb"(?:[ \t,]+" + _CLOCK + _ZONE + rb")?"
 )
 _ASCTIME = re.compile(

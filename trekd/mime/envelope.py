@@ -35,7 +35,7 @@ def envelope(fields: Fields) -> bytes:
     reply_to = wire_addresses(value(b"reply-to")) if b"reply-to" in fields else author
     return b"(%b %b %b %b %b %b %b %b %b %b)" % (
         nstring(value(b"date")),
-        nstring(value(b"subject")),
+        nstring(_one_line(value(b"subject"))),
         author,
         author if sender == b"NIL" else sender,
         author if reply_to == b"NIL" else reply_to,
@@ -45,6 +45,11 @@ def envelope(fields: Fields) -> bytes:
         nstring(value(b"in-reply-to")),
         nstring(value(b"message-id")),
     )
+
+
+def _one_line(value: bytes | None) -> bytes | None:
+    """A Subject with each run of white space as one space, as Dovecot sends it."""
+    return value if value is None or (b"\t" not in value and b"  " not in value) else b" ".join(value.split())
 
 
 def search_key(value: bytes | None) -> str:

@@ -18,7 +18,7 @@ MAX_HEADER = 1 << 20
 MAX_FIELDS = 10_000
 """Fields of one header that are looked at for facts."""
 
-MAX_VALUE = 1 << 18
+MAX_VALUE = 1 << 16
 """Octets of one value, or of several joined, that are looked at."""
 
 FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.M)

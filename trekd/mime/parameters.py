@@ -77,7 +77,8 @@ def _content_type(value: bytes) -> ContentType:
     elif media.startswith(b"multipart/"):
         boundary = _parameter(pairs, b"boundary").rstrip()
         boundary = boundary if len(boundary) <= MAX_BOUNDARY and b"\n" not in boundary else b""
-    return ContentType(match[1], match[2], media, wire_parameters(pairs), charset, boundary)
+    kind, subtype = (b"message", b"rfc822") if media == MESSAGE.media else match.groups()
+    return ContentType(kind, subtype, media, wire_parameters(pairs), charset, boundary)
 
 
 _cached_content_type = lru_cache(maxsize=512)(_content_type)
@@ -157,6 +158,12 @@ def wire_parameters(pairs: Parameters) -> bytes:
     if not pairs:
         return b"NIL"
     return b"(" + b" ".join([b"%b %b" % (string(name), string(value)) for name, value in pairs]) + b")"
+
+
+def transfer_encoding(value: bytes | None) -> bytes:
+    """The token of an unfolded Content-Transfer-Encoding as written, C{7bit} without one (RFC 2045 §6.1)."""
+    match = _KIND.match(value) if value else None
+    return match[1] if match else b"7bit"
 
 
 def disposition(value: bytes | None) -> bytes:

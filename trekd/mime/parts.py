@@ -55,9 +55,9 @@ class Region:
     end: int
 
 
-def pack(kind: int, region: Region, children: int, lines: int, encoding: bytes | None, charset: str) -> bytes:
+def pack(kind: int, region: Region, children: int, lines: int, encoding: bytes, charset: str) -> bytes:
     """One record; C{encoding} is as its field spells it.  The records of the children follow it."""
-    number = _ENCODING_NUMBERS.get(encoding.lower(), 0) if encoding else 0
+    number = _ENCODING_NUMBERS.get(encoding.lower(), 0)
     label = charset.encode("utf-8", "replace") if charset else b""
     label = label if len(label) <= MAX_CHARSET else b""
     return _RECORD.pack(

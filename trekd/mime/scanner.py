@@ -8,8 +8,8 @@ What is broken is shown so that a client can still read it:
  - a part without a usable Content-Type is text/plain (RFC 2045 §5.2), in a digest message/rfc822;
  - a multipart without boundary, or whose boundary never occurs, is text/plain with the whole body: neither
    RFC nor client knows a multipart without children;
- - past L{MAX_DEPTH} levels, L{MAX_PARTS} parts or the octets that may be searched again for inner boundaries,
-   a part is an opaque application/octet-stream; nothing is cut off.
+ - past L{MAX_DEPTH} levels, L{MAX_PARTS} parts, or the octets that may be searched for inner boundaries and
+   read for inner addresses, a part is an opaque application/octet-stream; nothing is cut off.
 
 A line is a delimiter only if it is exactly the boundary, its dashes and trailing white space (RFC 2046
 §5.1.1): a boundary that is the beginning of an inner one does not match it.  An outer delimiter ends every
@@ -24,7 +24,15 @@ from dataclasses import dataclass
 from trekd.mime.dates import parse_date
 from trekd.mime.envelope import Fields, envelope, message_id, references, search_key
 from trekd.mime.header import MAX_VALUE, body_offset, fields, line_feeds, unfold
-from trekd.mime.parameters import MESSAGE, OPAQUE, PLAIN, ContentType, content_type, disposition
+from trekd.mime.parameters import (
+    MESSAGE,
+    OPAQUE,
+    PLAIN,
+    ContentType,
+    content_type,
+    disposition,
+    transfer_encoding,
+)
 from trekd.mime.parts import LEAF, MULTIPART, TEXT, Region, pack
 from trekd.mime.parts import MESSAGE as MESSAGE_PART
 from trekd.mime.wire import nstring, string
@@ -38,6 +46,9 @@ MAX_PARTS = 10_000
 _SEARCHED_TWICE = 1 << 20
 _SEARCHED_AGAIN = 16
 """Octets of containers that may be searched: so many, and so many times the message."""
+
+_INNER_ADDRESSES = 1 << 20
+"""Octets of address fields that are read in all messages inside a message together."""
 
 _ADDRESS_FIELDS = frozenset([b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"])
 _MIME_FIELDS = frozenset(
@@ -155,14 +166,15 @@ class _Sweep:
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
         self.records: list[bytes] = []
-        self._budget = _SEARCHED_TWICE + _SEARCHED_AGAIN * len(octets)
+        self._searches = _SEARCHED_TWICE + _SEARCHED_AGAIN * len(octets)
+        self._addresses = _INNER_ADDRESSES
 
     def entity(self, region: Region, found: Fields, depth: int, default: ContentType) -> _Shape:
         """Describe the message or a part, with all that is inside it."""
         content = content_type(found[b"content-type"]) if b"content-type" in found else default
         if content.boundary or content.media == b"message/rfc822":
-            self._budget -= region.end - region.body
-            if depth >= MAX_DEPTH or self._budget < 0:
+            self._searches -= region.end - region.body
+            if depth >= MAX_DEPTH or self._searches < 0:
                 content = OPAQUE
             elif content.boundary:
                 return self._multipart(region, found, depth, content)
@@ -173,7 +185,7 @@ class _Sweep:
         return self._leaf(region, found, content)
 
     def _leaf(self, region: Region, found: Fields, content: ContentType) -> _Shape:
-        encoding = found.get(b"content-transfer-encoding")
+        encoding = transfer_encoding(found.get(b"content-transfer-encoding"))
         head = b"%b %d" % (_head(content, found, encoding), region.end - region.body)
         kind, lines = LEAF, 0
         if content.media.startswith(b"text/"):
@@ -184,11 +196,14 @@ class _Sweep:
 
     def _message(self, region: Region, found: Fields, depth: int, content: ContentType) -> _Shape:
         octets, start, end = self._octets, region.body, region.end
-        encoding = found.get(b"content-transfer-encoding")
-        lines = octets.count(b"\n", start, end)
-        self.records.append(pack(MESSAGE_PART, region, 1, lines, encoding, ""))
         body = body_offset(octets, start, end)
         inside = _read_fields(octets, start, body, _MESSAGE_FIELDS)
+        self._addresses -= sum([len(value) for name, value in inside.items() if name in _ADDRESS_FIELDS])
+        if self._addresses < 0:
+            return self._leaf(region, found, OPAQUE)
+        encoding = transfer_encoding(found.get(b"content-transfer-encoding"))
+        lines = octets.count(b"\n", start, end)
+        self.records.append(pack(MESSAGE_PART, region, 1, lines, encoding, ""))
         shape = self.entity(Region(start, body, end), inside, depth + 1, PLAIN)
         head = b"%b %d %b" % (_head(content, found, encoding), end - start, envelope(inside))
         plain = b"%b %b %d)" % (head, shape.plain, lines)
@@ -208,7 +223,7 @@ class _Sweep:
         if not shapes:
             self.records.pop()
             return self._leaf(region, found, PLAIN)
-        encoding = found.get(b"content-transfer-encoding")
+        encoding = transfer_encoding(found.get(b"content-transfer-encoding"))
         self.records[place] = pack(MULTIPART, region, len(shapes), 0, encoding, "")
         plain = b'(%b "%b")' % (b"".join([shape.plain for shape in shapes]), content.subtype)
         extended = b"".join([shape.extended for shape in shapes])
@@ -224,29 +239,51 @@ class _Sweep:
         """
         The parts between the delimiters of one multipart (RFC 2046 §5.1.1).
 
+        A part that is itself a multipart with the same boundary keeps its delimiters, up to its closing one.
+
         @return: of each: where it begins, and where it ends without and with the delimiter's line end.
         """
+        start = last = -1
+        inner = 0
+        for hit, after, closing in self._delimiters(region, boundary):
+            if last >= 0 and self._declares(last, hit + 1, boundary):
+                inner += 1
+            last = -1 if closing else after
+            if inner:
+                inner -= closing
+                continue
+            if start >= 0:
+                stop = hit - 1 if self._octets[hit - 1] == 13 else hit
+                yield start, max(start, stop), hit + 1
+            start = last
+            if closing:
+                return
+        if start >= 0:
+            yield start, region.end, region.end
+
+    def _delimiters(self, region: Region, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
+        """Of each delimiter line: the line end before it, the next line's start, whether it closes."""
         octets, end = self._octets, region.end
         delimiter = b"\n--" + boundary
-        at, start = max(region.body - 1, 0), -1
+        at = max(region.body - 1, 0)
         while (hit := octets.find(delimiter, at, end)) >= 0:
             after = hit + len(delimiter)
             at = octets.find(b"\n", after, end)
             at = end if at < 0 else at
             rest = octets[after:at].rstrip(b" \t\r")
-            if rest and rest != b"--":
-                continue
-            if start >= 0:
-                stop = hit - 1 if octets[hit - 1] == 13 else hit
-                yield start, max(start, stop), hit + 1
-            if rest:
-                return
-            start = min(at + 1, end)
-        if start >= 0:
-            yield start, end, end
+            if not rest or rest == b"--":
+                yield hit, min(at + 1, end), bool(rest)
+
+    def _declares(self, start: int, limit: int, boundary: bytes) -> bool:
+        """Whether a part's header makes it a multipart of this boundary."""
+        body = body_offset(self._octets, start, limit)
+        if self._octets.find(boundary, start, body) < 0:
+            return False
+        value = _read_fields(self._octets, start, body, _MIME_FIELDS).get(b"content-type")
+        return content_type(value).boundary == boundary
 
 
-def _head(content: ContentType, found: Fields, encoding: bytes | None) -> bytes:
+def _head(content: ContentType, found: Fields, encoding: bytes) -> bytes:
     """The start of C{body-type-1part} up to the encoding (RFC 3501 §9)."""
     return b'("%b" "%b" %b %b %b %b' % (
         content.type,
@@ -254,7 +291,7 @@ def _head(content: ContentType, found: Fields, encoding: bytes | None) -> bytes:
         content.wire,
         nstring(found.get(b"content-id")),
         nstring(found.get(b"content-description")),
-        string(encoding) if encoding else b'"7bit"',
+        string(encoding),
     )
 
 

@@ -88,6 +88,11 @@ class Guessing:
         self._guesses: _Recent[bytes, float] = _Recent(size)
         self._welcome: _Recent[tuple[str, str], None] = _Recent(size)
 
+    def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
+        """Take over other limits; what was counted stays counted."""
+        self._limits = limits
+        self._prefixes = prefixes
+
     def check(self, peer: str, login: str) -> None:
         """
         Ask before a password is looked at.

@@ -85,6 +85,11 @@ class ConnectionLedger:
         self._full: set[str] = set()
         self._held: dict[str, dict[Lease, None]] = {}
 
+    def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
+        """Take over other limits, for connections that come; those that are there keep their prefix and slots."""
+        self._limits = limits
+        self._prefixes = prefixes
+
     # ILedger
 
     def open(self, connection: IConnection) -> ILease:

@@ -28,6 +28,11 @@ class Plans:
         self._plans = plans
         self._unknown: set[str] = set()
 
+    def replace(self, plans: Mapping[str, PlanConfig]) -> None:
+        """Take over other figures; slots that are taken stay taken."""
+        self._plans = plans
+        self._unknown.clear()
+
     def name(self, account: Account) -> str:
         """The name of the plan that applies to the account."""
         if account.plan in self._plans:

@@ -1,8 +1,8 @@
 """
 The contract of the mail flow: may this recipient be mailed, and take this message.
 
-Durable before C{250}: L{IMailFlow.accept} returns when every recipient's copy is in a mailbox or in the queue, on
-disk.  One C{resolve} decides the route of every producer of mail (DESIGN §7).
+Durable before C{250}: L{IMailFlow.accept} returns when every recipient's copy is in a mailbox or in the
+queue, on disk.  One C{resolve} decides the route of every producer of mail (DESIGN §7).
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ class Session:
             self.reset()
             if self._timer is not None and self._timer.active():
                 self._timer.cancel()
-            self.end()
+        self.end()
 
     async def _turn(self) -> None:
         """Read one command and answer it."""

@@ -104,9 +104,10 @@ class FileSink:
         self._memory_size += len(octets)
         if self._memory_size <= self._threshold:
             return None
+        done = self._caught_up()
         if not self._writing:
             self._write_batch()
-        return self._caught_up()
+        return done
 
     async def octets(self) -> bytes:
         """

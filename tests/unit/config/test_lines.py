@@ -86,6 +86,10 @@ def test_no_text_raises_and_every_key_of_a_valid_one_is_found(text: str) -> None
     assert all(1 <= line <= text.count("\n") + 1 for line in found.values())
 
 
+def test_a_key_with_a_bad_escape_only_loses_lines() -> None:
+    assert locate('a = 1\n"\\1" = 2\nb = 3\n') == {("a",): 1}
+
+
 def test_depth_beyond_the_stack_only_loses_lines() -> None:
     assert locate("a = " + "[" * 5000 + "]" * 5000)[("a",)] == 1
 

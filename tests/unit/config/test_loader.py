@@ -113,6 +113,7 @@ def test_the_documented_complaint_is_word_for_word() -> None:
         ('[[tls.sni]]\nnames = []\ncertificate = "c"\nkey = "k"\n', "[[tls.sni]] names = []: names no host"),
         ('[queue]\nretry_first = "9h"\n', '[queue] retry_first = "9h": more than retry_max'),
         ('[limits]\ntrusted_networks = ["10.0.0.1/8"]\n', "must be an IP network"),
+        ('[log]\n"a\\nb" = 1\n', 't.toml:8: [log] "a\\nb": unknown key'),
         ("[server]\n", "t.toml:7: "),
     ],
 )

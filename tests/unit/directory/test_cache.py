@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from trekd.directory.cache import CachedDirectory, CachedAdministration
+from trekd.directory.cache import CachedAdministration, CachedDirectory
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory
 from trekd.errors import BadCredentials, DirectoryDown
 from trekd.values import Address

@@ -5,7 +5,8 @@ Entry points:
 
   - L{fragments<trekd.imap.grammar.fragments>}: C{CommandReader(ReaderLimits())} cuts octets into events:
     C{feed(octets)}, then C{next_event()} until it is C{None}; C{expect_line}, C{accept_literal},
-    C{refuse_literal}, C{take_rest}, C{is_full}; C{command_tag(fragments)} for the answer to broken commands.
+    C{refuse_literal}, C{abandon_append}, C{take_rest}, C{is_full}; C{command_tag(fragments)} is whose answer
+    a broken command gets.
   - L{parsing<trekd.imap.grammar.parsing>}: C{parse_command(fragments, ParseOptions())} makes the value of
     C{CommandOctets}; C{parse_append}, C{parse_append_message}, C{parse_append_end} read what stands around
     the messages of APPEND; C{sasl_response(line)} reads a C{ContinuationLine} of AUTHENTICATE.

@@ -206,7 +206,7 @@ def search_keys(cursor: Cursor, codec: str) -> Criterion:
     nest = [_Open(_all_of, None)]
     while True:
         if len(nest) > cursor.options.max_nesting:
-            raise LimitExceeded("shallower search-key")
+            raise LimitExceeded("nesting of search-keys")
         criterion = _search_key(cursor, codec, nest)
         if criterion is not None:
             whole = _close(cursor, nest, criterion)

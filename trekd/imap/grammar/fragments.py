@@ -115,8 +115,7 @@ class ContinuationLine:
 @dataclass(frozen=True, slots=True)
 class CommandRefused:
     """
-    A command, or the APPEND under way, broke a limit: nothing more of it is delivered, its octets are
-    swallowed.
+    A command, or the APPEND under way, broke a limit; nothing more of it is delivered.
 
     @ivar tag: C{b"*"} when it has none that can be read.
     @ivar fault: L{LimitExceeded} or L{MessageTooLarge}.
@@ -153,23 +152,13 @@ class CommandReader:
     Memory is bounded by C{max_line} and C{max_literal} and by what is fed while L{is_full}; time is linear in
     what is fed, however it is split.
 
-    @ivar limits: may be replaced between commands, as when the client has logged in.
+    @ivar limits: may be replaced between commands, as when the client has logged in; the next one obeys them.
     """
 
     __slots__ = (
-        "_buffer",
-        "_fragments",
-        "_literal",
-        "_literal_octets",
-        "_missing",
-        "_room",
-        "_scanned",
-        "_step",
-        "_streaming",
-        "_synchronising",
-        "_tag",
-        "limits",
-    )
+        "_buffer", "_fragments", "_literal", "_literal_octets", "_missing", "_scanned", "_step", "_streaming",
+        "_synchronising", "_tag", "_used", "limits",
+    )  # fmt: skip
 
     _step: Callable[[CommandReader], Event | None]
 
@@ -208,12 +197,18 @@ class CommandReader:
         self._step = CommandReader._read_message if self._streaming else CommandReader._read_literal
 
     def refuse_literal(self) -> None:
-        """
-        Take nothing more of the command that requested or offered a literal; the caller answers it.
-
-        A client that waits sends no literal; the others' octets are swallowed (RFC 7888 §4).
-        """
+        """Swallow what comes of the command that requested or offered a literal (RFC 7888 §4)."""
         self._discard(self._synchronising)
+
+    def abandon_append(self) -> None:
+        """Swallow what is left of an APPEND, wherever it is; nothing when it has ended."""
+        if self._step is CommandReader._await_decision:
+            self.refuse_literal()
+        elif self._step is CommandReader._read_message:
+            self._discard(synchronising=False)
+        elif self._streaming:
+            self._scanned = 0
+            self._step = CommandReader._swallow_line
 
     def expect_line(self) -> None:
         """Deliver the next line as L{ContinuationLine}: a SASL response, or the end of IDLE."""
@@ -234,7 +229,7 @@ class CommandReader:
     # --- Steps: each makes one event, or changes C{_step}, or needs more octets -------------------
 
     def _read_line(self) -> Event | None:
-        line = self._take_line(self._room)
+        line = self._take_line(self.limits.max_line - self._used)
         if line is None:
             return None
         if isinstance(line, LimitExceeded):
@@ -287,22 +282,25 @@ class CommandReader:
             self._scanned = 0
             self._step = CommandReader._swallow_line
 
-    def _swallow_line(self) -> None:
+    def _swallow_line(self) -> Event | None:
         end = self._buffer.find(b"\n", self._scanned)
         if end < 0:
             # What may turn out to be the start of a literal's announcement stays.
             del self._buffer[:-_MARKER_ROOM]
             self._scanned = len(self._buffer)
-            return
+            return None
         tail = bytes(self._buffer[max(end - _MARKER_ROOM, 0) : end]).removesuffix(b"\r")
         del self._buffer[: end + 1]
         self._scanned = 0
         found = _LITERAL.search(tail)
+        self._start_command()
         if found and found[2]:
             self._missing = int(found[1])
             self._step = CommandReader._swallow_literal
-        else:
-            self._start_command()
+            if self._missing > _NUMBER_MAX:
+                self._step = CommandReader._swallow_all
+                return CommandRefused(b"*", LimitExceeded("literal"), fatal=True)
+        return None
 
     def _swallow_all(self) -> None:
         self._buffer.clear()
@@ -312,7 +310,7 @@ class CommandReader:
     def _start_command(self) -> None:
         self._fragments: list[bytes] = []
         self._tag = b""
-        self._room = self.limits.max_line
+        self._used = 0
         self._literal_octets = 0
         self._literal.clear()
         self._missing = 0
@@ -325,7 +323,7 @@ class CommandReader:
         buffer = self._buffer
         end = buffer.find(b"\n", self._scanned)
         if (len(buffer) if end < 0 else end) > room + 1:
-            return LimitExceeded("shorter line", room)
+            return LimitExceeded("line", room)
         if end < 0:
             self._scanned = len(buffer)
             return None
@@ -345,7 +343,7 @@ class CommandReader:
 
     def _announced(self, piece: bytes, size: int, synchronising: bool) -> Event | None:
         """A line piece ended with the announcement of a literal."""
-        self._room = max(self._room - len(piece), 0)
+        self._used += len(piece)
         self._fragments.append(piece)
         self._missing = size
         self._synchronising = synchronising
@@ -355,9 +353,9 @@ class CommandReader:
             return self._offer_message()
         self._literal_octets += size
         if self._literal_octets > self.limits.max_literal:
-            return self._refuse(LimitExceeded("shorter literal"))
+            return self._refuse(LimitExceeded("literal"))
         if len(self._fragments) > 2 * self.limits.max_literals:
-            return self._refuse(LimitExceeded("fewer literals"))
+            return self._refuse(LimitExceeded("number of literals"))
         self._step = CommandReader._await_decision if synchronising else CommandReader._read_literal
         return LiteralRequested(self._tag, size) if synchronising else None
 
@@ -371,7 +369,7 @@ class CommandReader:
             return self._refuse(MessageTooLarge(self.limits.max_append))
         event = MessageOffered(tuple(self._fragments), self._missing, self._synchronising)
         self._fragments = []
-        self._room = self.limits.max_line
+        self._used = 0
         self._streaming = True
         self._step = CommandReader._await_decision
         return event
@@ -381,7 +379,7 @@ class CommandReader:
         if self._step is CommandReader._read_continuation:
             tag = b"*"
         else:
-            tag = self._tag or command_tag((bytes(self._buffer[: self._room]),))
+            tag = self._tag or command_tag((bytes(self._buffer[: self.limits.max_line]),))
         self._scanned = 0
         self._step = CommandReader._swallow_line
         return CommandRefused(tag, fault)

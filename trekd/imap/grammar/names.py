@@ -116,11 +116,6 @@ class ListPattern:
         object.__setattr__(self, "_literals", len(text) - text.count("%") - text.count("*"))
         object.__setattr__(self, "_places", places)
 
-    @property
-    def is_literal(self) -> bool:
-        """Whether the pattern has no wildcard, so that it names one mailbox at most."""
-        return self._literals == len(self.text)
-
     def matches(self, name: MailboxName) -> bool:
         """Whether the pattern matches the whole name; C{INBOX} as its first level in any letter case."""
         text = name.text

@@ -17,17 +17,17 @@ from trekd.imap.grammar.attributes import fetch_attributes
 from trekd.imap.grammar.commands import Command
 from trekd.imap.grammar.criteria import DEFAULT_CODEC, charset_codec, search_keys
 from trekd.imap.grammar.fetch import FetchItem
+from trekd.imap.grammar.listing import read_list, read_lsub, read_status, read_xlist
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
 from trekd.values import SPECIAL_USES, Flag, MailboxName
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+"""base64 = *(4base64-char) [base64-terminal], the length checked besides"""
 _STORE = re.compile(rb"([+-]?FLAGS)(\.SILENT)?(?= )", re.IGNORECASE)
 _RETURN = re.compile(rb"RETURN \(", re.IGNORECASE)
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
 _SPECIAL_USE_BY_FOLDED = {use.lower(): use for use in SPECIAL_USES}
 
-_LIST_SELECT = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
-_LIST_RETURN = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
 _SEARCH_RETURN = frozenset({"MIN", "MAX", "ALL", "COUNT"})
 
 _ID_PAIRS = 30
@@ -101,10 +101,7 @@ def sasl_response(line: bytes) -> bytes | None:
         return None
     if len(line) % 4 or not _BASE64.fullmatch(line):
         raise SyntaxFault("base64")
-    try:
-        return binascii.a2b_base64(line)
-    except binascii.Error:
-        raise SyntaxFault("base64") from None
+    return binascii.a2b_base64(line)
 
 
 # --- Arguments ------------------------------------------------------------------------------------
@@ -203,7 +200,7 @@ def _id(cursor: Cursor, tag: bytes) -> Command:
     if len(pairs) > _ID_PAIRS or any(
         len(name) > _ID_FIELD or len(value or b"") > _ID_VALUE for name, value in pairs
     ):
-        raise LimitExceeded("shorter id-params-list")
+        raise LimitExceeded("id-params-list")
     return commands.Id(
         tag,
         tuple(
@@ -241,79 +238,6 @@ def _rename(cursor: Cursor, tag: bytes) -> Command:
     source = cursor.mailbox()
     cursor.sp()
     return commands.Rename(tag, source, cursor.new_mailbox())
-
-
-def _list(cursor: Cursor, tag: bytes) -> Command:
-    """list = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts] (RFC 5258 §6)"""
-    cursor.sp()
-    selection: frozenset[str] | None = None
-    if cursor.peek() == b"(":
-        selection = _list_select_opts(cursor)
-        cursor.sp()
-    reference = cursor.reference()
-    cursor.sp()
-    many = cursor.peek() == b"("
-    patterns = cursor.some_of(cursor.list_mailbox) if many else (cursor.list_mailbox(),)
-    if cursor.at_end:
-        extended = many or selection is not None
-        return commands.List(tag, reference, patterns, extended, selection or frozenset())
-    cursor.sp()
-    returns, items = _list_return_opts(cursor)
-    return commands.List(tag, reference, patterns, True, selection or frozenset(), returns, items)
-
-
-def _list_select_opts(cursor: Cursor) -> frozenset[str]:
-    """A modifier needs an option that can stand by itself (RFC 5258 §3.1)."""
-    options = frozenset(cursor.list_of(lambda: cursor.choice(_LIST_SELECT, "list-select-opt")))
-    if "RECURSIVEMATCH" in options and not options & {"SUBSCRIBED", "SPECIAL-USE"}:
-        cursor.fail("list-select-base-opt beside RECURSIVEMATCH")
-    return options
-
-
-def _list_return_opts(cursor: Cursor) -> tuple[frozenset[str], tuple[str, ...]]:
-    """list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")" """
-    items: list[str] = []
-
-    def option() -> str:
-        name = cursor.choice(_LIST_RETURN, "return-option")
-        if name == "STATUS":
-            cursor.sp()
-            items.extend(_status_items(cursor))
-        return name
-
-    cursor.choice(frozenset({"RETURN"}), "RETURN")
-    cursor.sp()
-    names = frozenset(cursor.list_of(option))
-    return names, tuple(dict.fromkeys(items))
-
-
-def _lsub(cursor: Cursor, tag: bytes) -> Command:
-    """lsub = "LSUB" SP mailbox SP list-mailbox"""
-    cursor.sp()
-    reference = cursor.reference()
-    cursor.sp()
-    return commands.Lsub(tag, reference, cursor.list_mailbox())
-
-
-def _xlist(cursor: Cursor, tag: bytes) -> Command:
-    """"XLIST" SP mailbox SP list-mailbox"""
-    cursor.sp()
-    reference = cursor.reference()
-    cursor.sp()
-    return commands.XList(tag, reference, cursor.list_mailbox())
-
-
-def _status(cursor: Cursor, tag: bytes) -> Command:
-    """status = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")" """
-    cursor.sp()
-    mailbox = cursor.mailbox()
-    cursor.sp()
-    return commands.Status(tag, mailbox, _status_items(cursor))
-
-
-def _status_items(cursor: Cursor) -> tuple[str, ...]:
-    items = cursor.some_of(lambda: cursor.choice(commands.STATUS_ITEMS, "status-att"))
-    return tuple(dict.fromkeys(items))
 
 
 def _search(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
@@ -410,10 +334,10 @@ _COMMANDS: dict[str, _Arguments] = {
     "FETCH": _fetch,
     "ID": _id,
     "IDLE": _bare(commands.Idle),
-    "LIST": _list,
+    "LIST": read_list,
     "LOGIN": _login,
     "LOGOUT": _bare(commands.Logout),
-    "LSUB": _lsub,
+    "LSUB": read_lsub,
     "MOVE": _move,
     "NAMESPACE": _bare(commands.Namespace),
     "NOOP": _bare(commands.Noop),
@@ -421,11 +345,11 @@ _COMMANDS: dict[str, _Arguments] = {
     "SEARCH": _search,
     "SELECT": _one_mailbox(commands.Select),
     "STARTTLS": _bare(commands.StartTLS),
-    "STATUS": _status,
+    "STATUS": read_status,
     "STORE": _store,
     "SUBSCRIBE": _one_mailbox(commands.Subscribe),
     "UID": _uid,
     "UNSELECT": _bare(commands.Unselect),
     "UNSUBSCRIBE": _one_mailbox(commands.Unsubscribe),
-    "XLIST": _xlist,
+    "XLIST": read_xlist,
 }

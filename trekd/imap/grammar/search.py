@@ -3,7 +3,7 @@ What SEARCH asks for (RFC 3501 §6.4.4), as a tree of values.
 
 The keys that are short for others are spelled out: C{UNSEEN} is C{Not(HasFlag(SEEN))}, C{NEW} is
 C{And((Recent(), Not(HasFlag(SEEN))))}.  C{And} in C{And}, C{Or} in C{Or} and C{NOT NOT} are flattened, so
-that a walk over the tree goes no deeper than C{Options.max_nesting}.
+that a walk over the tree goes no deeper than C{ParseOptions.max_nesting}.
 """
 
 from __future__ import annotations

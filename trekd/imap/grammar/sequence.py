@@ -42,7 +42,7 @@ class SequenceSet:
         """
         if not _SEQUENCE_SET.fullmatch(octets):
             raise SyntaxFault("sequence-set")
-        ranges = []
+        ranges: list[tuple[int, int]] = []
         open_from = None
         for piece in octets.split(b","):
             first, colon, last = piece.partition(b":")

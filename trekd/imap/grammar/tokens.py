@@ -203,13 +203,6 @@ class Cursor:
 
     # --- Numbers, sets, lists ------------------------------
 
-    def number(self) -> int:
-        """number = 1*DIGIT, below 2**32"""
-        value = self.number64()
-        if value > 0xFFFFFFFF:
-            self.fail("number below 2**32")
-        return value
-
     def number64(self) -> int:
         """number64 = 1*DIGIT, below 2**63 (RFC 9051 §9)"""
         value = int(self.match(_NUMBER, "number")[0])
@@ -241,7 +234,7 @@ class Cursor:
             self.sp()
             items.append(item())
             if len(items) > self.options.max_items:
-                raise LimitExceeded("shorter list", self._at)
+                raise LimitExceeded("list", self._at)
         return tuple(items)
 
     def some_of(self, item: Callable[[], T]) -> tuple[T, ...]:
@@ -316,7 +309,7 @@ class Cursor:
             self.sp()
             found.append(self.flag())
             if len(found) > self.options.max_items:
-                raise LimitExceeded("fewer flags", self._at)
+                raise LimitExceeded("list of flags", self._at)
         return _settable(tuple(found))
 
     # --- Dates ------------------------------

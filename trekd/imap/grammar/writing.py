@@ -201,7 +201,3 @@ def permanentflags(flags: Iterable[Flag], may_create: bool) -> bytes:
     """"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"; C{\\*} when keywords can be made."""
     tokens = [flag.text.encode("ascii") for flag in flags]
     return b"PERMANENTFLAGS " + parenthesised([*tokens, b"\\*"] if may_create else tokens)
-
-
-BADCHARSET = b"BADCHARSET (US-ASCII UTF-8)"
-"""RFC 3501 §7.1: some of the charsets that are understood."""

@@ -150,6 +150,23 @@ def test_multiappend_offers_each_message(portions: Portions) -> None:
     ]
 
 
+@pytest.mark.parametrize("plus", [b"", b"+"])
+def test_append_can_be_abandoned_anywhere(plus: bytes) -> None:
+    """The store may fail at any time; the client's octets never run as commands."""
+    first = b"a APPEND x {12" + plus + b"}\r\n"
+    octets = first + b"z1 LOGOUT\r\n. (\\Seen) {11+}\r\nz2 LOGOUT\r\n\r\nb NOOP\r\n"
+    for at in range(len(first), len(octets)):
+        reader = CommandReader(LIMITS)
+        reader.feed(octets[:at])
+        while (event := reader.next_event()) is not None:
+            if isinstance(event, MessageOffered):
+                reader.accept_literal()
+        reader.abandon_append()
+        reader.feed(octets[at:])
+        assert reader.next_event() == CommandOctets((b"b NOOP",))
+        assert reader.next_event() is None
+
+
 def test_refused_message_is_swallowed_exactly(portions: Portions) -> None:
     """The octets of a refused message never run as commands (RFC 7888 §4)."""
     octets = b"a APPEND x {12+}\r\nz1 LOGOUT\r\n. {11+}\r\nz2 LOGOUT\r\n\r\nb NOOP\r\n"
@@ -251,6 +268,28 @@ def test_long_line_takes_its_literal_along(portions: Portions) -> None:
 def test_long_garbage_has_no_tag(portions: Portions) -> None:
     seen = events(portions(b"(" * 500 + b"\r\n"))
     assert refusal(seen[0]) == (b"*", LimitExceeded, False)
+
+
+@pytest.mark.parametrize("octets", [b"y" * 300, b"y" * 300 + b"{9+}\r\nb NOOP\r\n!"])
+def test_long_line_after_a_message_ends_the_append(portions: Portions, octets: bytes) -> None:
+    seen = events(portions(b"a APPEND x {1+}\r\n! " + octets + b"\r\nc NOOP\r\n"))
+    assert refusal(seen[3]) == (b"a", LimitExceeded, False)
+    assert seen[4] == CommandOctets((b"c NOOP",))
+
+
+def test_swallowing_without_end_is_fatal(portions: Portions) -> None:
+    seen = events(portions(b"a LOGIN {101+}\r\n" + b"\n" * 101 + b" {4294967296+}\r\nb NOOP\r\n"))
+    assert [refusal(event) for event in seen] == [(b"a", LimitExceeded, False), (b"*", LimitExceeded, True)]
+
+
+def test_limits_hold_from_the_next_command_on() -> None:
+    reader = CommandReader(LIMITS)
+    reader.feed(b"a NOOP\r\nb " + b"x" * 50 + b"\r\n")
+    assert reader.next_event() == CommandOctets((b"a NOOP",))
+    reader.limits = ReaderLimits(max_line=20)
+    event = reader.next_event()
+    assert event is not None
+    assert refusal(event) == (b"b", LimitExceeded, False)
 
 
 def test_endless_line_takes_no_memory() -> None:

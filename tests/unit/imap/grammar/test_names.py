@@ -108,11 +108,6 @@ def test_reference_comes_before_the_pattern() -> None:
     assert not list_pattern("archive/", "%").matches(MailboxName("2024"))
 
 
-def test_pattern_without_wildcard_is_literal() -> None:
-    assert ListPattern("a/b").is_literal
-    assert not ListPattern("a/%").is_literal
-
-
 @pytest.mark.parametrize("pattern", ["*a" * 30_000, "%a" * 400 + "b", "*" * 60_000 + "b", "*a%" * 300 + "/b"])
 def test_evil_patterns_take_no_time(pattern: str) -> None:
     name = MailboxName("a" * 900)

@@ -1,0 +1,81 @@
+"""
+Search in decoded text.
+"""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from tests.unit.mime.test_scanner import multipart
+from trekd.mime.fold import fold
+from trekd.mime.reader import MimeReader
+
+READER = MimeReader()
+
+MESSAGE = (
+    b"Subject: =?utf-8?b?"
+    + base64.b64encode("Größe".encode())
+    + b"?= outside\r\nX-Tag: \r\n"
+    + multipart(
+        b"Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        b"na=EFve soft=\r\nbreak",
+        b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.encodebytes("Straße nach Москва".encode()),
+        b"Content-Type: application/pdf\r\n\r\nhidden attachment",
+        b"Content-Type: message/rfc822\r\n\r\nSubject: inner subject\r\n\r\ninner text \xe9",
+    )
+)
+PARTS = READER.scan(MESSAGE).parts
+
+
+def found(text: str, with_header: bool = False) -> bool:
+    """SEARCH BODY, or TEXT."""
+    return READER.text_contains(MESSAGE, PARTS, READER.fold(text), with_header)
+
+
+@pytest.mark.parametrize(
+    "text", ["naïve", "NAÏVE", "softbreak", "STRAßE", "москва", "inner subject", "inner text é", ""]
+)
+def test_decoded_text_is_found(text: str) -> None:
+    """RFC 3501 §6.4.4: charset, encoding and letter case make no difference."""
+    assert found(text)
+
+
+@pytest.mark.parametrize("text", ["na=EF", "hidden attachment", "absent", "outside"])
+def test_what_is_not_text_is_not_found(text: str) -> None:
+    """Neither raw encodings, nor attachments, nor (in BODY) the header."""
+    assert not found(text)
+
+
+def test_text_has_the_header() -> None:
+    """SEARCH TEXT."""
+    assert found("größe outside", with_header=True)
+    assert found("subject:grö", with_header=True)
+
+
+def test_header_search() -> None:
+    """SEARCH HEADER: an empty text asks for the field."""
+    header = MESSAGE[: READER.scan(MESSAGE).header_length]
+    assert READER.header_contains(header, b"SUBJECT", fold("GRÖ"))
+    assert READER.header_contains(header, b"x-tag", "")
+    assert not READER.header_contains(header, b"x-tag", fold("x"))
+    assert not READER.header_contains(header, b"x-ta", "")
+    assert not READER.header_contains(header, b"outside", "")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("abc", "ABC"), ("É", "e\u0301"), ("ﬁ", "FI"), ("Ⅷ", "viii"), ("ǆ", "Ǆ"), ("ｱ", "ア"), ("σ", "Σ")],
+)
+def test_equal_under_folding(one: str, other: str) -> None:
+    """RFC 5051 §2."""
+    assert fold(one) == fold(other)
+
+
+def test_letters_stay_apart() -> None:
+    """Simple mappings only: a sharp s is no double s, an accent counts."""
+    assert fold("ß") != fold("ss")
+    assert fold("e") != fold("é")
+    assert fold("title") == "TITLE"

@@ -1,0 +1,110 @@
+"""A whole mail flow over fakes and a real spool."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
+from tests.fakes.submission import FakeSink
+from trekd.config.schema import PLANS, QueueConfig, ServerConfig
+from trekd.directory.interfaces import Account, Alias, Group, Status
+from trekd.portal.plans import Plans
+from trekd.queue.delivery import LocalDelivery
+from trekd.queue.flow import MailFlow
+from trekd.queue.interfaces import MailTransaction, Outcome, Recipient
+from trekd.queue.routing import LOCAL, Routing
+from trekd.queue.runner import LocalRunner
+from trekd.queue.schedule import Schedule
+from trekd.queue.spool import Spool, SpoolFile
+from trekd.values import Address
+
+MESSAGE = b"Received: by mail.example.com\r\nFrom: alice@example.com\r\nSubject: x\r\n\r\nbody\r\n"
+
+
+def address(text: str) -> Address:
+    return Address.parse(text)
+
+
+ALICE = Account(address("alice@example.com"), "pro", quota=1000)
+BOB = Account(address("bob@example.com"), "pro")
+NANO = Account(address("nano@example.com"), "nano")
+ENTRIES = (
+    ALICE,
+    BOB,
+    NANO,
+    Account(address("asleep@example.com"), "pro", status=Status.SUSPENDED),
+    Account(address("gone@example.com"), "pro", status=Status.DISABLED),
+    Group(address("team@example.com"), (address("alice@example.com"), address("bob@example.com"))),
+    Group(address("all@example.com"), (address("team@example.com"), address("all@example.com"))),
+    Group(address("mixed@example.com"), (address("bob@example.com"), address("friend@elsewhere.example"))),
+    Alias(address("circle@example.com"), (address("circle@example.com"),)),
+    Alias(address("out@example.com"), (address("friend@elsewhere.example"),)),
+    Alias(address("postmaster@example.com"), (address("alice@example.com"),)),
+)
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that does not wait."""
+    results: list[Any] = []
+    failures: list[Any] = []
+    Deferred.fromCoroutine(coroutine).addCallbacks(results.append, failures.append)
+    if failures:
+        failures[0].raiseException()
+    assert results, "it waits"
+    return results[0]
+
+
+class PostOffice:
+    """Everything, made in C{path}."""
+
+    def __init__(self, path: Path, domains: tuple[str, ...] = ("example.com",), **queue: Any) -> None:
+        config = QueueConfig(**queue)
+        self.clock = Clock()
+        self.clock.advance(1_700_000_000)
+        self.post = FakePost()
+        self.directory = FakeDirectory(*ENTRIES)
+        file = SpoolFile(path / "queue", config.max_messages)
+        file.open()
+        self.spool = Spool(file, run_here)
+        server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
+        plans = Plans(PLANS)
+        self.routing = Routing(self.directory, server, plans)
+        self.flow = MailFlow(
+            self.routing,
+            LocalDelivery(self.post, plans),  # type: ignore[arg-type]
+            self.spool,
+            self.clock,  # type: ignore[arg-type]
+        )
+        schedule = Schedule(config, jitter=lambda: 0.5)
+        self.runner = LocalRunner(self.flow, self.spool, schedule, "mail.example.com", self.clock)  # type: ignore[arg-type]
+
+    def accept(
+        self, *recipients: str, submitter: Account | None = None, message: bytes = MESSAGE
+    ) -> tuple[Outcome, ...]:
+        """Hand in a message, as a submission when there is a submitter; routes are resolved first."""
+        reverse_path = submitter.address if submitter is not None else address("outside@elsewhere.example")
+        resolved = tuple(
+            Recipient(address(text), run(self.flow.resolve(submitter, address(text)))) for text in recipients
+        )
+        principal = submitter.principal if submitter is not None else None
+        return self.take(MailTransaction(reverse_path, resolved, principal), message)
+
+    def take(self, transaction: MailTransaction, message: bytes = MESSAGE) -> tuple[Outcome, ...]:
+        sink = FakeSink()
+        sink.write(message)
+        outcomes: tuple[Outcome, ...] = run(self.flow.accept(transaction, sink))
+        return outcomes
+
+    def inbox(self, text: str) -> list[bytes]:
+        return self.post.box(text).messages
+
+    def pending(self) -> int:
+        return int(run(self.flow.pending()))
+
+    def local(self, text: str) -> Recipient:
+        return Recipient(address(text), LOCAL)

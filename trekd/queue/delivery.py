@@ -1,0 +1,113 @@
+"""
+Delivery into mailboxes of this server: who gets a copy, and the trace fields it begins with (RFC 5321 §4.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from twisted.logger import Logger
+
+from trekd.directory.interfaces import Account, Status
+from trekd.errors import Broken, MailLoop, NoSuchRecipient, NotPermitted, TrekError
+from trekd.mime.header import field_values
+from trekd.queue.routing import Found, Plans
+from trekd.smtp.grammar.paths import write_path
+from trekd.store.interfaces import IMessageSink, IStore, NewMessage
+from trekd.values import INBOX, Address
+
+log = Logger()
+
+MAX_MEMBERS = 5000
+"""Addresses that one recipient may stand for, groups in groups counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """
+    Whom one recipient stands for.
+
+    @ivar accounts: each once.
+    @ivar outside: addresses of which the directory knows nothing.
+    """
+
+    accounts: tuple[Account, ...]
+    outside: tuple[Address, ...]
+
+
+async def expand(recipient: Address, find: Callable[[Address], Awaitable[Found | None]]) -> Expansion:
+    """
+    Follow aliases and groups to their ends; cycles end where they began.
+
+    @raise NoSuchRecipient: nobody is there.
+    @raise NotPermitted: only disabled accounts are there.
+    @raise DirectoryDown: no verdict.
+    """
+    accounts: dict[str, Account] = {}
+    outside: list[Address] = []
+    disabled = False
+    seen = {str(recipient).lower()}
+    waiting = [recipient]
+    while waiting:
+        address = waiting.pop()
+        found = await find(address)
+        if found is None:
+            if address != recipient:
+                outside.append(address)
+        elif isinstance(found, Account):
+            disabled |= found.status is Status.DISABLED
+            if found.status is not Status.DISABLED:
+                accounts[found.principal] = found
+        else:
+            for member in getattr(found, "members", ()) or getattr(found, "targets", ()):
+                if str(member).lower() not in seen and len(seen) < MAX_MEMBERS:
+                    seen.add(str(member).lower())
+                    waiting.append(member)
+    if not accounts and not outside:
+        raise NotPermitted if disabled else NoSuchRecipient
+    return Expansion(tuple(accounts.values()), tuple(outside))
+
+
+class LocalDelivery:
+    """Appends messages to INBOXes."""
+
+    def __init__(self, store: IStore, plans: Plans) -> None:
+        self._store = store
+        self._plans = plans
+
+    def receive(self) -> IMessageSink:
+        """A new sink for one message."""
+        return self._store.receive()
+
+    async def deliver(
+        self, account: Account, reverse_path: Address | None, message: IMessageSink | bytes, header: bytes
+    ) -> TrekError | None:
+        """
+        Append a message to the account's INBOX; durable when this returns C{None}.
+
+        @param header: the message's header, or more of it.
+        @return: why it was not appended; never raises.
+        """
+        try:
+            self._check_cycle(account, header)
+            store = await self._store.open(account.principal, self._plans.quota(account))
+            prefix = f"Return-Path: {write_path(reverse_path)}\r\nDelivered-To: {account.address}\r\n"
+            await store.append(INBOX, [NewMessage(message, prefix.encode())])
+        except TrekError as error:
+            return error
+        except Exception:
+            log.failure("delivery failed", principal=account.principal)
+            return Broken()
+        return None
+
+    @staticmethod
+    def _check_cycle(account: Account, header: bytes) -> None:
+        """
+        A message that was delivered here and came back goes round in circles.
+
+        @raise MailLoop: it did.
+        """
+        own = str(account.address).lower().encode()
+        if any(value.strip().lower() == own for value in field_values(header, b"delivered-to")):
+            raise MailLoop

@@ -1,0 +1,195 @@
+"""
+The mail flow: takes a message, delivers what is local, queues what is not, and answers for each recipient.
+
+What cannot be told to the client any more, because another recipient's copy is already durable, is not lost:
+it goes into the queue, is tried again, and ends in a mailbox or in a notice to the sender.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from trekd.directory.interfaces import Account
+from trekd.errors import Broken, TrekError, Unavailable
+from trekd.queue.delivery import Expansion, LocalDelivery, expand
+from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.routing import LOCAL, RELAY, Routing
+from trekd.queue.spool import Entry, Spool
+from trekd.store.interfaces import IMessageSink
+from trekd.values import Address, PrincipalId
+
+log = Logger()
+
+Failures = dict[PrincipalId, TrekError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """
+    What of a transaction belongs to one recipient.
+
+    @ivar expansion: whom it stands for here, C{None} when its route leads elsewhere.
+    @ivar failure: why it stands for nobody.
+    """
+
+    recipient: Recipient
+    expansion: Expansion | None = None
+    failure: TrekError | None = None
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether its route leads elsewhere."""
+        return self.expansion is None and self.failure is None
+
+    def is_partly_durable(self, failures: Failures) -> bool:
+        """Whether some of those it stands for got their copy, or get it through the queue in any case."""
+        if self.expansion is None:
+            return False
+        accounts = self.expansion.accounts
+        return bool(self.expansion.outside) or any(failures[one.principal] is None for one in accounts)
+
+    def copies(self, failures: Failures) -> list[tuple[Recipient, TrekError | None]]:
+        """The copies not delivered, each with its failure; C{None} where the queue is the way."""
+        if self.expansion is None:
+            return [(self.recipient, self.failure)]
+        waiting: list[tuple[Recipient, TrekError | None]] = [
+            (Recipient(address, RELAY), None) for address in self.expansion.outside
+        ]
+        for account in self.expansion.accounts:
+            failure = failures[account.principal]
+            if failure is not None:
+                recipient = replace(self.recipient, address=account.address, route=LOCAL)
+                waiting.append((recipient, failure))
+        return waiting
+
+
+@implementer(IMailFlow)
+class MailFlow:
+    """See L{IMailFlow}."""
+
+    def __init__(self, routing: Routing, delivery: LocalDelivery, spool: Spool, clock: IReactorTime) -> None:
+        self._routing = routing
+        self._delivery = delivery
+        self._spool = spool
+        self._clock = clock
+
+    async def resolve(self, account: Account | None, recipient: Address) -> Route:
+        """See L{IMailFlow.resolve}."""
+        return await self._routing.resolve(account, recipient)
+
+    def receive(self) -> IMessageSink:
+        """See L{IMailFlow.receive}."""
+        return self._delivery.receive()
+
+    async def accept(self, transaction: MailTransaction, message: IMessageSink) -> tuple[Outcome, ...]:
+        """See L{IMailFlow.accept}."""
+        content = await message.octets()
+        return await self._take(transaction, message, content, tellable=transaction.principal is None)
+
+    async def retry(self, entry: Entry) -> TrekError | None:
+        """
+        Try a queued local copy again.
+
+        @return: why it still is not delivered.
+        """
+        try:
+            content = await self._spool.content(entry.message)
+        except TrekError as error:
+            return error
+        outcomes = await self._take(entry.transaction, content, content, tellable=True)
+        return outcomes[0].failure
+
+    async def _take(
+        self, transaction: MailTransaction, message: IMessageSink | bytes, content: bytes, tellable: bool
+    ) -> tuple[Outcome, ...]:
+        """
+        @param tellable: whoever hands in the message learns of each recipient's failure, and can try again.
+        """
+        shares = [await self._share(recipient) for recipient in transaction.recipients]
+        failures = await self._deliver(transaction, shares, message, content)
+        waiting = _to_queue(shares, failures, tellable)
+        queue_failure = await self._queue(replace(transaction, recipients=waiting), content)
+        queued = frozenset(one.address for one in waiting) if queue_failure is None else frozenset()
+        return tuple(
+            Outcome(share.recipient, _verdict(share, failures, queued, queue_failure)) for share in shares
+        )
+
+    async def pending(self) -> int:
+        """See L{IMailFlow.pending}."""
+        return await self._spool.count()
+
+    async def _share(self, recipient: Recipient) -> _Share:
+        if recipient.route.kind is not RouteKind.LOCAL:
+            return _Share(recipient)
+        address = self._routing.complete(recipient.address)
+        try:
+            return _Share(recipient, await expand(address, self._routing.find))
+        except TrekError as error:
+            return _Share(recipient, failure=error)
+        except Exception:
+            log.failure("recipient cannot be resolved")
+            return _Share(recipient, failure=Broken())
+
+    async def _deliver(
+        self, transaction: MailTransaction, shares: Sequence[_Share], message: IMessageSink | bytes, content:
+        bytes
+    ) -> Failures:
+        """One copy for each account, however many recipients lead to it."""
+        accounts = {
+            account.principal: account
+            for share in shares
+            if share.expansion is not None
+            for account in share.expansion.accounts
+        }
+        results = await gatherResults(
+            [
+                Deferred.fromCoroutine(
+                    self._delivery.deliver(account, transaction.reverse_path, message, content)
+                )
+                for account in accounts.values()
+            ]
+        )
+        return dict(zip(accounts, results, strict=True))
+
+    async def _queue(self, transaction: MailTransaction, content: bytes) -> TrekError | None:
+        if not transaction.recipients:
+            return None
+        try:
+            await self._spool.put(transaction, content, self._clock.seconds())
+        except TrekError as error:
+            return error
+        return None
+
+
+def _to_queue(shares: Sequence[_Share], failures: Failures, tellable: bool) -> tuple[Recipient, ...]:
+    """
+    Who gets a copy through the queue: outside recipients, and local ones whose failure nobody can be told.
+    """
+    durable = None in failures.values() or any(share.is_outside for share in shares)
+    waiting: dict[Address, Recipient] = {}
+    for share in shares:
+        partly = share.is_partly_durable(failures)
+        for recipient, failure in share.copies(failures):
+            kept = partly or (not tellable and (durable or isinstance(failure, Unavailable)))
+            if failure is None or kept:
+                waiting.setdefault(recipient.address, recipient)
+    return tuple(waiting.values())
+
+
+def _verdict(
+    share: _Share, failures: Failures, queued: frozenset[Address], queue_failure: TrekError | None
+) -> TrekError | None:
+    """Why a recipient got nothing: no copy delivered and none queued."""
+    copies = share.copies(failures)
+    delivered = share.expansion is not None and any(
+        failures[account.principal] is None for account in share.expansion.accounts
+    )
+    if delivered or any(recipient.address in queued for recipient, _ in copies):
+        return None
+    return next((failure for _, failure in copies if failure is not None), queue_failure)

@@ -1,0 +1,79 @@
+"""
+Where a recipient's copy goes (DESIGN §7): one answer for every producer of mail.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from trekd.config.schema import PlanConfig, ServerConfig
+from trekd.directory.interfaces import Account, Alias, Group, IDirectory, Status
+from trekd.errors import NoSuchRecipient, NotPermitted, PlanForbidsRelay, RelayDenied
+from trekd.queue.interfaces import Route, RouteKind
+from trekd.values import Address
+
+LOCAL = Route(RouteKind.LOCAL)
+RELAY = Route(RouteKind.RELAY)
+
+Found = Account | Group | Alias
+
+
+class Plans(Protocol):
+    """What an account may use."""
+
+    def of(self, account: Account) -> PlanConfig:
+        """The plan that applies to the account."""
+
+    def quota(self, account: Account) -> int:
+        """The account's quota in octets, 0 for no limit."""
+
+
+class Routing:
+    """
+    Answers by directory and plan; the account asked for is the authenticated one, never the reverse-path's.
+    """
+
+    def __init__(self, directory: IDirectory, server: ServerConfig, plans: Plans) -> None:
+        self._directory = directory
+        self._domains = frozenset(domain.lower() for domain in server.domains)
+        self._postmaster = Address.parse(server.postmaster)
+        self._plans = plans
+
+    def complete(self, address: Address) -> Address:
+        """C{Postmaster} without a domain is this host's (RFC 5321 §4.5.1)."""
+        return address if address.domain else self._postmaster
+
+    async def find(self, address: Address) -> Found | None:
+        """
+        Who gets mail for an address, its C{+tag} disregarded when nobody has the whole (RFC 5233 §1).
+
+        @raise DirectoryDown: no verdict.
+        """
+        found = await self._directory.find(address)
+        if found is None and address.without_tag != address:
+            found = await self._directory.find(address.without_tag)
+        return found
+
+    async def resolve(self, account: Account | None, recipient: Address) -> Route:
+        """See L{trekd.queue.interfaces.IMailFlow.resolve}."""
+        recipient = self.complete(recipient)
+        if recipient.domain in self._domains or "*" in self._domains:
+            found = await self.find(recipient)
+            if isinstance(found, Account) and found.status is Status.DISABLED:
+                raise NotPermitted
+            if found is not None:
+                return LOCAL
+            if self._is_ours(recipient.domain, account):
+                raise NoSuchRecipient
+        return self._outside(account)
+
+    def _is_ours(self, domain: str, account: Account | None) -> bool:
+        """Whether a domain is served here: with C{*} at least the submitter's own is."""
+        return domain in self._domains or (account is not None and account.address.domain == domain)
+
+    def _outside(self, account: Account | None) -> Route:
+        if account is None:
+            raise RelayDenied
+        if self._plans.of(account).outbound == "own-smtp-only":
+            raise PlanForbidsRelay
+        return RELAY

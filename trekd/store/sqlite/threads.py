@@ -1,0 +1,90 @@
+"""
+The store's threads: bounded, and everything they find is handed to the reactor's thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from trekd.errors import StoreBusy
+
+T = TypeVar("T")
+
+
+class Threads:
+    """
+    Two pools, so that long reads never keep a commit waiting.
+
+    Used in the reactor's thread.
+    """
+
+    def __init__(self, reactor: Any, readers: int, writers: int) -> None:
+        """@param reactor: its C{callFromThread} is used."""
+        self._reactor = reactor
+        self._readers = ThreadPool(0, readers, "store readers")
+        self._writers = ThreadPool(0, writers, "store writers")
+        self._readers.start()
+        self._writers.start()
+        self._running = 0
+        self._closing: Deferred[None] | None = None
+
+    def read(self, function: Callable[[], T]) -> Deferred[T]:
+        """
+        Call C{function} in a reader thread.
+
+        @raise StoreBusy: the store is closed (as a failure of the Deferred).
+        """
+        return self._run(self._readers, function)
+
+    def write(self, function: Callable[[], T]) -> Deferred[T]:
+        """Call C{function} in a writer thread, as L{read}."""
+        return self._run(self._writers, function)
+
+    def hold(self) -> None:
+        """Count work that is not in a thread yet: L{closed} waits for as many calls of L{release}."""
+        self._running += 1
+
+    def release(self) -> None:
+        """End of what L{hold} announced."""
+        self._running -= 1
+        if not self._running and self._closing is not None:
+            self._closing.callback(None)
+
+    def idle(self) -> Deferred[None]:
+        """Fires when nothing runs; what is asked later than this call may run still."""
+        self._closing = Deferred()
+        if not self._running:
+            self._closing.callback(None)
+        return self._closing
+
+    def stop(self) -> None:
+        """End the threads, which must be idle."""
+        self._readers.stop()
+        self._writers.stop()
+
+    def _run(self, pool: ThreadPool, function: Callable[[], T]) -> Deferred[T]:
+        done: Deferred[T] = Deferred()
+        if pool.joined:
+            done.errback(StoreBusy("the store is closed"))
+            return done
+
+        def finished(good: bool, result: Any) -> None:
+            self._reactor.callFromThread(self._finished, done, good, result)
+
+        self.hold()
+        pool.callInThreadWithCallback(finished, function)
+        return done
+
+    def _finished(self, done: Deferred[Any], good: bool, result: Any) -> None:
+        try:
+            if good:
+                done.callback(result)
+            else:
+                done.errback(result if isinstance(result, Failure) else Failure(result))
+        finally:
+            self.release()

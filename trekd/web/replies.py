@@ -1,0 +1,68 @@
+"""
+Errors as C{trekctl} sees them: an HTTP status, a short code and a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from trekd.errors import (
+    AccountExists,
+    BadMailboxName,
+    Broken,
+    ConfigFault,
+    DirectoryDown,
+    LimitReached,
+    MessageTooLarge,
+    NoSuchAccount,
+    NoSuchMailbox,
+    NoSuchPlan,
+    NotPermitted,
+    OverQuota,
+    Refused,
+    StoreBusy,
+    StoreFull,
+    SyntaxFault,
+    TrekError,
+    Unavailable,
+)
+
+Answer = tuple[int, str, Callable[[Any], str]]
+"""HTTP status, code, and the sentence made of the error's facts."""
+
+
+def _about(text: str) -> Callable[[TrekError], str]:
+    """A sentence about what the error names."""
+    return lambda error: text.format(error.args[0] if error.args else "it")
+
+
+_ANSWERS: dict[type[TrekError], Answer] = {
+    AccountExists: (409, "account-exists", _about("{} is already taken by an account or an alias")),
+    NoSuchAccount: (404, "no-such-account", _about("there is no account {}")),
+    NoSuchPlan: (422, "no-such-plan", _about("there is no plan {}")),
+    NoSuchMailbox: (404, "no-such-mailbox", _about("there is no mailbox {}")),
+    BadMailboxName: (422, "bad-mailbox-name", lambda error: f"no mailbox can be named {error.args[0]!r}"),
+    OverQuota: (409, "over-quota", lambda error: f"the account's quota of {error.limit} octets is used up"),
+    MessageTooLarge: (409, "message-too-large", lambda error: f"a message is larger than {error.limit} octets"),
+    LimitReached: (409, "limit-reached", _about("the account has too many mailboxes or keywords")),
+    NotPermitted: (409, "not-permitted", _about("{}")),
+    SyntaxFault: (422, "bad-syntax", lambda error: f"expected {error.rule}"),
+    ConfigFault: (422, "bad-configuration", lambda error: str(error)),
+    DirectoryDown: (503, "directory-down", lambda error: "the directory does not answer; try later"),
+    StoreFull: (507, "store-full", lambda error: "the file system is full or refuses writes"),
+    StoreBusy: (503, "store-busy", lambda error: "the account's storage is busy; try later"),
+    Unavailable: (503, "unavailable", lambda error: "not possible now; try later"),
+    Refused: (409, "refused", lambda error: f"refused ({type(error).__name__})"),
+    Broken: (500, "broken", lambda error: "something went wrong inside; the log has the whole story"),
+    TrekError: (500, "broken", lambda error: "something went wrong inside; the log has the whole story"),
+}
+
+
+def describe(error: Exception) -> tuple[int, dict[str, str]]:
+    """
+    Give the HTTP status and the answer for an error; what is not ours is C{broken}.
+    """
+    known = next((each for each in type(error).__mro__ if each in _ANSWERS), Broken)
+    status, code, text = _ANSWERS[known]
+    return status, {"code": code, "text": text(error)}

@@ -1,0 +1,158 @@
+"""
+Which request means which operation: the table of C{trekctl}'s API, and how its results are given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.logger import Logger
+
+from trekd.errors import Refused, SyntaxFault, Unavailable
+from trekd.web.operations import Operations
+from trekd.web.replies import describe
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """
+    One request.
+
+    @ivar path: its segments, decoded.
+    @ivar body: JSON or message records, as the operation has it.
+    """
+
+    method: str
+    path: tuple[str, ...]
+    query: Mapping[str, str]
+    body: bytes = b""
+
+    def json(self) -> object:
+        """
+        The body as JSON.
+
+        @raise SyntaxFault: it is none.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise SyntaxFault("JSON") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    A result.
+
+    @ivar body: goes out as JSON.
+    """
+
+    status: int
+    body: object
+
+
+@dataclass(frozen=True, slots=True)
+class LineReply:
+    """
+    A result that comes bit by bit, each bit a line of JSON; an error on the way is the last, C{{"error": ...}}.
+    """
+
+    lines: AsyncIterator[object]
+
+
+@dataclass(frozen=True, slots=True)
+class OctetReply:
+    """
+    A result that comes as octets; an error on the way breaks it off before its end mark.
+    """
+
+    pieces: AsyncIterator[bytes]
+
+
+AnyReply = Reply | LineReply | OctetReply
+Function = Callable[[Operations, Call], Awaitable[Any]]
+Streaming = Callable[[Operations, Call], AsyncIterator[Any]]
+
+_VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
+    ("GET", ("status",)): lambda does, call: does.status(),
+    ("GET", ("sessions",)): lambda does, call: does.sessions(call.query.get("address")),
+    ("POST", ("kick",)): lambda does, call: does.kick(call.json()),
+    ("POST", ("reload",)): lambda does, call: does.reload(),
+    ("GET", ("failures",)): lambda does, call: does.failures(),
+    ("DELETE", ("failures",)): lambda does, call: does.forgive(call.query.get("of")),
+    ("GET", ("accounts",)): lambda does, call: does.accounts(),
+    ("GET", ("accounts", "*")): lambda does, call: does.account(call.path[1]),
+    ("PATCH", ("accounts", "*")): lambda does, call: does.change(call.path[1], call.json()),
+    ("DELETE", ("accounts", "*")): lambda does, call: does.remove(call.path[1], "with_mail" in call.query),
+    ("PUT", ("accounts", "*", "password")): lambda does, call: does.set_password(call.path[1], call.json()),
+    ("POST", ("mail", "*", "messages")): lambda does, call: does.append(
+        call.path[1], call.query.get("mailbox", "INBOX"), call.body
+    ),
+}
+"""Method and path, C{*} for any one segment, to what gives one JSON value."""
+
+_LINES: dict[tuple[str, tuple[str, ...]], Streaming] = {
+    ("POST", ("accounts",)): lambda does, call: does.add(call.json()),
+    ("POST", ("check",)): lambda does, call: does.check(call.query.get("address")),
+}
+
+_OCTETS: dict[tuple[str, tuple[str, ...]], Streaming] = {
+    ("GET", ("mail", "*", "messages")): lambda does, call: does.export(call.path[1]),
+}
+
+
+async def perform(operations: Operations, call: Call) -> AnyReply:
+    """
+    Do what a request asks; never raises.
+
+    A streamed result has got as far as its first bit, so that what is refused at once has its status.
+    """
+    pattern = tuple("*" if place == 1 else segment for place, segment in enumerate(call.path))
+    key = (call.method, pattern)
+    try:
+        if key in _VALUES:
+            return Reply(200, await _VALUES[key](operations, call))
+        if key in _LINES:
+            return LineReply(_guarded(await _begun(_LINES[key](operations, call))))
+        if key in _OCTETS:
+            return OctetReply(await _begun(_OCTETS[key](operations, call)))
+    except Exception as error:
+        return Reply(*_error(error, call))
+    return Reply(404, {"error": {"code": "no-such-operation", "text": "there is no such operation"}})
+
+
+async def _begun(bits: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The same iterator with its first bit already made."""
+    try:
+        first = (await bits.__anext__(),)
+    except StopAsyncIteration:
+        return _with_first((), bits)
+    return _with_first(first, bits)
+
+
+async def _with_first(first: tuple[Any, ...], rest: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    for bit in first:
+        yield bit
+    async for bit in rest:
+        yield bit
+
+
+async def _guarded(lines: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """The same lines, with an error as the last one."""
+    try:
+        async for line in lines:
+            yield line
+    except Exception as error:
+        yield _error(error, None)[1]
+
+
+def _error(error: Exception, call: Call | None) -> tuple[int, dict[str, Any]]:
+    status, text = describe(error)
+    if not isinstance(error, (Refused, SyntaxFault, Unavailable)) and status == 500:
+        _log.failure("trekctl's request failed", path="/".join(call.path[:1]) if call else "")
+    return status, {"error": text}

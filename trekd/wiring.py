@@ -1,0 +1,268 @@
+"""
+From the configuration to objects: the only module that knows which room stands behind which interface.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from twisted.cred.portal import Portal
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.threads import deferToThreadPool
+from twisted.plugin import getPlugins
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from trekd import __version__
+from trekd.config.schema import Config, PlanConfig
+from trekd.directory.cache import CachedAdministration, CachedDirectory
+from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryProvider
+from trekd.errors import ConfigFault, TrekError
+from trekd.imap.protocol import IMAPFactory
+from trekd.imap.session import Services
+from trekd.mime.reader import MimeReader
+from trekd.portal.checkers import FullAddressChecker
+from trekd.portal.guessing import Guessing
+from trekd.portal.limits import ConnectionLedger
+from trekd.portal.plans import Plans
+from trekd.portal.prefixes import Prefixes
+from trekd.portal.realm import MailRealm
+from trekd.queue.delivery import LocalDelivery
+from trekd.queue.flow import MailFlow
+from trekd.queue.routing import Routing
+from trekd.queue.runner import LocalRunner
+from trekd.queue.schedule import Schedule
+from trekd.queue.spool import Spool, SpoolFile
+from trekd.smtp.protocol import SubmissionFactory
+from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
+from trekd.store.interfaces import IStore, IStoreProvider
+from trekd.tls import ServerTLS
+from trekd.web.control import control_site
+from trekd.web.operations import Collaborators, Operations
+from trekd.web.site import public_site, redirect_site
+
+Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
+
+RELOADABLE = frozenset({"tls", "plans", "limits"})
+"""Sections whose change a running daemon takes over."""
+
+_UNBUILT = ("smtp", "metrics")
+_SECTIONS = tuple(section.name for section in fields(Config))
+
+
+def _provider(interface: Any, name: str, key: str) -> Any:
+    """
+    The plugin of that name (C{twisted/plugins}; ours register the same way).
+
+    @raise ConfigFault: there is none.
+    """
+    found = {provider.name: provider for provider in getPlugins(interface)}
+    if name not in found:
+        raise ConfigFault(f"{key} = {name!r}: no such provider; known are {', '.join(sorted(found))}")
+    return found[name]
+
+
+def open_directory(config: Config, reactor: Any) -> IDirectory:
+    """
+    The directory that the configuration names, without a cache.
+
+    @raise ConfigFault: it cannot be used.
+    """
+    provider: IDirectoryProvider = _provider(IDirectoryProvider, config.directory.backend, "[directory] backend")
+    return provider.make(config, reactor)
+
+
+def open_store(config: Config, reactor: Any) -> IStore:
+    """
+    The store that the configuration names.
+
+    @raise ConfigFault: it cannot be used.
+    """
+    provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
+    return provider.make(config, MimeReader(), reactor)
+
+
+@dataclass(slots=True)
+class Host:
+    """
+    The parts of a running daemon.
+
+    @ivar config: what is in force, which after a reload is not all that the file says.
+    @ivar plan_figures: the plans in force, shared with every room that asks for one.
+    @ivar tls: C{None} when no listener speaks TLS.
+    @ivar started: Unix seconds.
+    @ivar listeners: key of C{[listen]}, endpoint string, factory; in the order in which they are opened.
+    """
+
+    config: Config
+    reactor: Any
+    store: IStore
+    directory: IDirectory
+    plan_figures: dict[str, PlanConfig]
+    guessing: Guessing
+    ledger: ConnectionLedger
+    spool: Spool
+    flow: MailFlow
+    runner: LocalRunner
+    tls: ServerTLS | None
+    started: float = field(default_factory=time.time)
+    listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
+
+    def start(self) -> None:
+        """Start what works without being asked."""
+        self.runner.start()
+
+    async def close(self) -> None:
+        """Finish and close everything; sessions are gone by now."""
+        await self.runner.stop()
+        await self.spool.close()
+        await self.store.close()
+        await self.directory.close()
+
+    def reconfigure(self, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """
+        Take over what of a new configuration can be taken over; certificates are read again in any case.
+
+        @return: sections now in force, and those whose change needs a restart.
+        @raise ConfigFault: nothing was taken over.
+        """
+        if self.tls is not None:
+            self.tls.reload(config.tls)
+        changed = {name for name in _SECTIONS if getattr(config, name) != getattr(self.config, name)}
+        left = changed - RELOADABLE
+        # What needs a restart stays as it runs, so that the next reload still tells of it.
+        self.config = replace(config, **{name: getattr(self.config, name) for name in left})
+        self.plan_figures.clear()
+        self.plan_figures.update(config.plans)
+        prefixes = _prefixes(config)
+        self.ledger.reconfigure(config.limits, prefixes)
+        self.guessing.reconfigure(config.limits, prefixes)
+        return tuple(sorted({"tls"} | changed & RELOADABLE)), tuple(sorted(left))
+
+    def status(self) -> dict[str, Any]:
+        """What C{trekctl status} shows beside the sessions."""
+        return {
+            "version": __version__,
+            "hostname": self.config.server.hostname,
+            "started": self.started,
+            "listeners": [[service, endpoint] for service, endpoint, _ in self.listeners],
+        }
+
+
+def compose(config: Config, reactor: Any, reload: Reload) -> Host:
+    """
+    Make all parts; nothing listens and no thread runs yet.
+
+    @param reload: what C{trekctl reload} calls.
+    @raise ConfigFault: a file, plugin or directory cannot be used.
+    """
+    _refuse_unbuilt(config)
+    plan_figures = dict(config.plans)
+    plans, prefixes = Plans(plan_figures), _prefixes(config)
+    own_directory = open_directory(config, reactor)
+    local = config.directory.local
+    directory = CachedDirectory(own_directory, reactor, local.cache_ttl, local.cache_negative_ttl)
+    store = open_store(config, reactor)
+    spool = Spool(_open_spool(config), _in_thread(reactor))
+    delivery = LocalDelivery(store, plans)
+    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, reactor)
+    host = Host(
+        config=config,
+        reactor=reactor,
+        store=store,
+        directory=directory,
+        plan_figures=plan_figures,
+        guessing=Guessing(config.limits, prefixes, reactor),
+        ledger=ConnectionLedger(plans, config.limits, prefixes, reactor),
+        spool=spool,
+        flow=flow,
+        runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
+        tls=_server_tls(config),
+    )
+    checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
+    portal = Portal(MailRealm(directory, store, plans), [checker])
+    administration = IAccountAdministration(own_directory, None)
+    operations = Operations(
+        Collaborators(
+            config=lambda: host.config,
+            directory=directory,
+            administration=administration and CachedAdministration(administration, directory),
+            store=lambda: store,
+            quota=plans.quota,
+            ledger=host.ledger,
+            status=host.status,
+            reload=reload,
+            failures=host.guessing.failures,
+            forgive=host.guessing.forget,
+        )
+    )
+    host.listeners = tuple(_listeners(host, portal, operations))
+    return host
+
+
+def _refuse_unbuilt(config: Config) -> None:
+    """
+    Say aloud what cannot be had yet, instead of not listening.
+
+    @raise ConfigFault: a listener is configured that does not exist yet.
+    """
+    wanted = [name for name in _UNBUILT if getattr(config.listen, name)]
+    if wanted:
+        raise ConfigFault(*(f"[listen] {name}: this version has no such listener yet" for name in wanted))
+
+
+def _prefixes(config: Config) -> Prefixes:
+    return Prefixes(config.limits.ipv6_prefix, config.limits.trusted_networks)
+
+
+def _server_tls(config: Config) -> ServerTLS | None:
+    listen = config.listen
+    wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
+    return ServerTLS(config.tls) if wanted else None
+
+
+def _open_spool(config: Config) -> SpoolFile:
+    data_dir = config.server.data_dir
+    file = SpoolFile(Path(data_dir) / "queue", config.queue.max_messages)
+    try:
+        file.open()
+    except (OSError, TrekError) as error:
+        raise ConfigFault(f"[server] data_dir = {data_dir!r}: the queue cannot be opened: {error}") from None
+    return file
+
+
+def _in_thread(reactor: Any) -> Callable[..., Any]:
+    """Run blocking calls in the reactor's own pool, which starts with the reactor."""
+
+    def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+        return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
+
+    return in_thread
+
+
+def _listeners(
+    host: Host, portal: Portal, operations: Operations
+) -> Iterator[tuple[str, str, IProtocolFactory]]:
+    config, reactor, tls = host.config, host.reactor, host.tls
+    services = Services(portal, host.store, config.imap, config.server.hostname)
+    site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor)
+    factories: dict[str, Callable[[], IProtocolFactory]] = {
+        "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
+        "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
+        "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
+        "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
+        "lmtp": lambda: SubmissionFactory(site, LMTP),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
+        "http": lambda: redirect_site(config.server.hostname, reactor),
+        "control": lambda: control_site(operations),
+    }
+    for service, make in factories.items():
+        for endpoint in getattr(config.listen, service):
+            yield service, endpoint, make()
+
+
+def _inside_tls(tls: ServerTLS | None, factory: IProtocolFactory) -> IProtocolFactory:
+    return TLSMemoryBIOFactory(tls, isClient=False, wrappedFactory=factory)

@@ -1,0 +1,11 @@
+"""
+The stores and directories that come with TrekMail, found by name like anybody else's (DESIGN §3).
+"""
+
+from trekd.directory.local.provider import LocalDirectoryProvider
+from trekd.store.memory.provider import MemoryStoreProvider
+from trekd.store.sqlite.provider import SQLiteStoreProvider
+
+local_directory = LocalDirectoryProvider()
+memory_store = MemoryStoreProvider()
+sqlite_store = SQLiteStoreProvider()
