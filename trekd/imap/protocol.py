@@ -96,7 +96,7 @@ class IMAPProtocol(imap4.IMAP4Server):
             self.write(b"* BYE " + answer(error).text + b"\r\n")
             self.close()
             return
-        self._session = Session(self.factory.services, self, self._lease, self.log)
+        self._session = Session(self.factory.services, self, self._lease)
         hostname = self.factory.services.hostname.encode("ascii", "replace")
         self.write(b"* OK [CAPABILITY %b] %b ready\r\n" % (self._session.capabilities, hostname))
         self.flush()
@@ -134,8 +134,9 @@ class IMAPProtocol(imap4.IMAP4Server):
         if self._lease is not None:
             self._lease.close()
         self._hang_up()
-        if self._gone is not None:
-            self._gone.callback(None)
+        gone, self._gone = self._gone, succeed(None)
+        if gone is not None:
+            gone.callback(None)
 
     def callLater(self, period: float, func: Callable[[], None]) -> IDelayedCall:
         """The clock of C{TimeoutMixin}."""
@@ -338,12 +339,13 @@ class IMAPProtocol(imap4.IMAP4Server):
 
     def say_goodbye(self) -> Awaitable[None] | None:
         """See L{IConnection}; done when the connection is gone."""
+        if self._gone is None:
+            self._gone = Deferred()
+        gone = self._gone
         self._is_parting = True
         if not self._is_running or self._waiting is not None:
             self._bye(b"Server shutting down")
-        if self._gone is None:
-            self._gone = Deferred()
-        return self._gone
+        return gone
 
     def abort(self) -> None:
         """See L{IConnection}."""

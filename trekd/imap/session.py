@@ -27,6 +27,8 @@ from trekd.portal.interfaces import ILease, IMailUser, Logout
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import MailboxId, ModSeq
 
+_LOG = Logger()
+
 
 class State(enum.Enum):
     """RFC 3501 §3."""
@@ -68,7 +70,6 @@ class Session:
         "client",
         "is_idling",
         "lease",
-        "log",
         "login_failures",
         "next_command",
         "selected",
@@ -81,11 +82,10 @@ class Session:
     MAX_BAD_COMMANDS = 20
     """A client that sends so many bad commands in a row talks another protocol."""
 
-    def __init__(self, services: Services, wire: Wire, lease: ILease, log: Logger) -> None:
+    def __init__(self, services: Services, wire: Wire, lease: ILease) -> None:
         self.services = services
         self.wire = wire
         self.lease = lease
-        self.log = log
         self.state = State.NOT_AUTHENTICATED
         self.user: IMailUser | None = None
         self.selected: SelectedMailbox | None = None
@@ -154,11 +154,10 @@ class Session:
         self.selected = selected
         self.state = State.SELECTED
 
-    def watch(self) -> Callable[[], None] | None:
+    def watch(self) -> None:
         """Ask for the store's hints, before the mailbox is read, so that none falls in between."""
         if self._unsubscribe is None and self.user is not None:
             self._unsubscribe = self.services.store.subscribe(self.user.account.principal, self._store_changed)
-        return self._unsubscribe
 
     def deselect(self) -> None:
         """Leave the selected state, if it is that."""
@@ -218,7 +217,7 @@ class Session:
         """The answer for an error; what is our fault is logged whole."""
         reply = answer(error)
         if reply is SERVER_BUG:
-            self.log.failure(
+            _LOG.failure(
                 "IMAP command failed for {principal} from {peer}",
                 failure=Failure(error),
                 principal=self.user.account.principal if self.user else None,

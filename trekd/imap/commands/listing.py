@@ -8,7 +8,7 @@ C{\NonExistent} in the extended one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from trekd.errors import SyntaxFault
@@ -80,66 +80,73 @@ async def list_mailboxes(session: Session, command: List) -> bytes:
         return b"OK LIST completed"
     if "RECURSIVEMATCH" in command.selection and not command.selection - {"RECURSIVEMATCH", "REMOTE"}:
         raise SyntaxFault("another selection option beside RECURSIVEMATCH")
-    patterns = [list_pattern(command.reference, pattern) for pattern in command.patterns if pattern]
-    tree = await _tree(session)
-    lines = [
-        _line(session, command, tree, name, patterns)
-        for name in _candidates(command, tree)
-        if _matches(patterns, name)
-    ]
+    patterns = tuple(list_pattern(command.reference, pattern) for pattern in command.patterns if pattern)
+    query = _Query.of(command, await _tree(session), patterns)
+    lines = [_line(session, query, name) for name in query.candidates() if query.matches(name)]
     session.wire.write(b"".join(lines))
     return b"OK LIST completed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """
+    An extended LIST and the names it is about.
+
+    @ivar chosen: names that meet every selection criterion, C{None} when there is none.
+    @ivar informed: names that get CHILDINFO: above one that is chosen and not listed itself (RFC 5258 §3.5).
+    """
+
+    command: List
+    tree: _Tree
+    patterns: tuple[ListPattern, ...]
+    chosen: frozenset[MailboxName] | None
+    informed: frozenset[MailboxName]
+
+    @classmethod
+    def of(cls, command: List, tree: _Tree, patterns: tuple[ListPattern, ...]) -> _Query:
+        """Apply the selection options (RFC 5258 §3.1, RFC 6154 §2)."""
+        if not command.selection - {"REMOTE"}:
+            return cls(command, tree, patterns, None, frozenset())
+        chosen = set(tree.mailboxes) | tree.subscribed
+        if "SUBSCRIBED" in command.selection:
+            chosen &= tree.subscribed
+        if "SPECIAL-USE" in command.selection:
+            chosen &= {name for name, state in tree.mailboxes.items() if state.special_use}
+        informed: set[MailboxName] = set()
+        if "RECURSIVEMATCH" in command.selection:
+            informed = _above(name for name in chosen if not _matches(patterns, name))
+        return cls(command, tree, patterns, frozenset(chosen), frozenset(informed))
+
+    def candidates(self) -> list[MailboxName]:
+        """The names to be listed if they match, in order."""
+        return _ordered(self.tree.names() if self.chosen is None else self.chosen | self.informed)
+
+    def matches(self, name: MailboxName) -> bool:
+        """Whether one of the patterns matches."""
+        return _matches(self.patterns, name)
+
+    def is_chosen(self, name: MailboxName) -> bool:
+        """Whether the name meets the criteria itself."""
+        return self.chosen is None or name in self.chosen
 
 
 def _matches(patterns: Iterable[ListPattern], name: MailboxName) -> bool:
     return any(pattern.matches(name) for pattern in patterns)
 
 
-def _candidates(command: List, tree: _Tree) -> list[MailboxName]:
-    """The names that the selection options let in, and with RECURSIVEMATCH those above them."""
-    if not command.selection - {"REMOTE"}:
-        return _ordered(tree.names())
-    chosen = _chosen(command, tree)
-    return _ordered(chosen | _above(chosen)) if "RECURSIVEMATCH" in command.selection else _ordered(chosen)
-
-
-def _chosen(command: List, tree: _Tree) -> set[MailboxName]:
-    """The names that meet every selection criterion (RFC 5258 §3.1, RFC 6154 §2)."""
-    chosen = set(tree.mailboxes) | tree.subscribed
-    if "SUBSCRIBED" in command.selection:
-        chosen &= tree.subscribed
-    if "SPECIAL-USE" in command.selection:
-        chosen &= {name for name, state in tree.mailboxes.items() if state.special_use}
-    return chosen
-
-
-def _line(
-    session: Session, command: List, tree: _Tree, name: MailboxName, patterns: Collection[ListPattern]
-) -> bytes:
-    """A LIST response, with CHILDINFO and STATUS where they belong; empty when there is nothing to say."""
+def _line(session: Session, query: _Query, name: MailboxName) -> bytes:
+    """A LIST response, with CHILDINFO and STATUS where they belong."""
+    command = query.command
     absent = ("\\NonExistent", "\\Noselect") if command.extended else ("\\Noselect",)
-    attributes = tree.attributes(name, absent)
-    if {"SUBSCRIBED"} & (command.selection | command.returns) and name in tree.subscribed:
+    attributes = query.tree.attributes(name, absent)
+    if "SUBSCRIBED" in command.selection | command.returns and name in query.tree.subscribed:
         attributes.append("\\Subscribed")
-    restricted = bool(command.selection - {"REMOTE"})
-    chosen = _chosen(command, tree) if restricted else set()
-    child_info: list[str] = []
-    if "RECURSIVEMATCH" in command.selection and _has_unlisted_child(name, chosen, patterns):
-        child_info = sorted(command.selection - {"REMOTE", "RECURSIVEMATCH"})
-    if restricted and name not in chosen and not child_info:
-        return b""
-    line = list_response(attributes, name, child_info=child_info)
-    state = tree.mailboxes.get(name)
-    if "STATUS" in command.returns and state is not None and (not restricted or name in chosen):
+    criteria = sorted(command.selection - {"REMOTE", "RECURSIVEMATCH"}) if name in query.informed else []
+    line = list_response(attributes, name, child_info=criteria)
+    state = query.tree.mailboxes.get(name)
+    if "STATUS" in command.returns and state is not None and query.is_chosen(name):
         line += status_line(session, state, command.status_items)
     return line
-
-
-def _has_unlisted_child(
-    name: MailboxName, chosen: Iterable[MailboxName], patterns: Collection[ListPattern]
-) -> bool:
-    """Whether a name below meets the criteria and is not listed itself (RFC 5258 §3.5)."""
-    return any(other.is_inferior_to(name) and not _matches(patterns, other) for other in chosen)
 
 
 # --- LSUB and XLIST -------------------------------------------------------------------------------
