@@ -44,6 +44,8 @@ LINES = st.sampled_from(
         b"To: <@r1,@r2:a@b>, undisclosed:;, half <a",
         b"Cc: \xe9t\xe9 <\xe9@x>, =?utf-8?b?w6k=?= <e@x>",
         b"Subject: =?iso-8859-1?q?=e9?= =?utf-8?q?x",
+        b"Subject: \0 =?utf-7?q?+2AA-?= =?utf-8?q?=00?=",
+        b"Message-ID: <\0@\xff>",
         b"Date: Fri, 21 Nov 97 09:55:06 -0600 (CST)",
         b"References: <a@b> <c@d>\r\n\t<e@f>",
         b"\x00\xff",
@@ -83,6 +85,9 @@ def check_scan(octets: bytes) -> tuple[ScannedMessage, Part]:
     check_envelope(read(scanned.envelope))
     check_body(read(scanned.body), extended=False)
     check_body(read(scanned.bodystructure), extended=True)
+    keys = scanned.subject_key + scanned.from_key + scanned.to_key + scanned.cc_key + scanned.bcc_key
+    texts = [keys, scanned.message_id, *scanned.references]
+    assert all(text.encode("utf-8") is not None and "\0" not in text for text in texts)
     root = unpack(scanned.parts)
     assert (root.header, root.body, root.end) == (0, scanned.header_length, len(octets))
     check_nesting(root)
