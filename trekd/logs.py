@@ -96,4 +96,7 @@ def line_observer(form: str, level: str, path: str | None) -> ILogObserver:
     """
     output = open(path, "a", encoding="utf-8") if path and path != "-" else sys.stdout  # noqa: SIM115
     observer = LineObserver(output, json_line if form == "json" else text_line)
-    return FilteringLogObserver(observer, [LogLevelFilterPredicate(LogLevel.levelWithName(level))])
+    least = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    # twistd's own lines about factories and ports; the service says what listens.
+    least.setLogLevelForNamespace("log_legacy", LogLevel.warn)
+    return FilteringLogObserver(observer, [least])
