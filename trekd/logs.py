@@ -86,19 +86,17 @@ class LineObserver:
             pass
 
 
-def observer_factory(form: str, level: str, path: str | None) -> Callable[[], ILogObserver]:
+def line_observer(form: str, level: str, path: str | None) -> ILogObserver:
     """
-    What C{twistd} asks for its log observer.
+    The daemon's log observer.
 
     @param form: C{text} or C{json}.
     @param level: least level shown.
     @param path: file to append to; C{None} or C{-} is standard output.
     """
-
-    def make() -> ILogObserver:
-        output = open(path, "a", encoding="utf-8") if path and path != "-" else sys.stdout  # noqa: SIM115
-        observer = LineObserver(output, json_line if form == "json" else text_line)
-        least = LogLevelFilterPredicate(LogLevel.levelWithName(level))
-        return FilteringLogObserver(observer, [least])
-
-    return make
+    output = open(path, "a", encoding="utf-8") if path and path != "-" else sys.stdout  # noqa: SIM115
+    observer = LineObserver(output, json_line if form == "json" else text_line)
+    least = LogLevelFilterPredicate(LogLevel.levelWithName(level))
+    # twistd's own lines about factories and ports; the service says what listens.
+    least.setLogLevelForNamespace("log_legacy", LogLevel.warn)
+    return FilteringLogObserver(observer, [least])

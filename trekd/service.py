@@ -20,14 +20,15 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall, deferLater
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
+from twisted.python.components import Componentized
 
 from trekd import __version__, listening
 from trekd.config.loader import load
 from trekd.config.schema import Config
 from trekd.errors import ConfigFault
-from trekd.logs import observer_factory
+from trekd.logs import line_observer
 from trekd.wiring import Host, compose
 
 DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
@@ -77,20 +78,30 @@ class Options(usage.Options):
             self.loaded = read_config(self["config"])
         except ConfigFault as fault:
             _end_the_start(fault)
-        twistd = self.parent
-        if twistd is not None and not twistd.get("logger") and not twistd.get("syslog"):
-            form = "json" if self["log-json"] else self.loaded.log.format
-            path = twistd.get("logfile")
-            if path is None and not twistd.get("nodaemon"):
-                path = "twistd.log"
-            twistd["logger"] = observer_factory(form, self.loaded.log.level, path)
+
+    @property
+    def observer(self) -> ILogObserver | None:
+        """Where the log goes; C{None} leaves it to twistd (its C{--logger} and C{--syslog} come first)."""
+        twistd: Any = self.parent or {}
+        if twistd.get("logger") or twistd.get("syslog"):
+            return None
+        path = twistd.get("logfile")
+        if path is None and not twistd.get("nodaemon"):
+            path = "twistd.log"
+        form = "json" if self["log-json"] else self.loaded.log.format
+        return line_observer(form, self.loaded.log.level, path)
 
 
 class MailHost(MultiService):
     """The whole daemon as one service."""
 
-    def __init__(self, config: Config, path: str, reactor: Any) -> None:
+    def __init__(self, config: Config, path: str, reactor: Any, observer: ILogObserver | None = None) -> None:
+        """
+        @param path: absolute, of the configuration file.
+        @param observer: where twistd is to send the log.
+        """
         MultiService.__init__(self)
+        self._observer = observer
         self.name = "trekmail"
         self._path = path
         self._config = config
@@ -104,6 +115,12 @@ class MailHost(MultiService):
     def ports(self) -> tuple[IListeningPort, ...]:
         """The open ports, in the order of C{[listen]}."""
         return tuple(self._ports)
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join twistd's application, and take its log over."""
+        if self._observer is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self._observer)
+        MultiService.setServiceParent(self, parent)
 
     def privilegedStartService(self) -> None:
         """Make the parts and bind every port; a fault ends the process with status 1."""
@@ -219,6 +236,6 @@ def makeService(options: Options) -> MailHost:
     """Make the service (called by twistd)."""
     from twisted.internet import reactor
 
-    return MailHost(options.loaded, options["config"], reactor)
+    return MailHost(options.loaded, options["config"], reactor, options.observer)
 
 

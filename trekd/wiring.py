@@ -264,5 +264,5 @@ def _listeners(
             yield service, endpoint, make()
 
 
-def _inside_tls(tls: ServerTLS | None, factory: IProtocolFactory) -> IProtocolFactory:
+def _inside_tls(tls: Any, factory: IProtocolFactory) -> IProtocolFactory:
     return TLSMemoryBIOFactory(tls, isClient=False, wrappedFactory=factory)

@@ -11,7 +11,7 @@ from tests.unit.mime.wire_grammar import check_body, check_envelope, read
 from trekd.mime.addresses import addresses, from_addresses
 from trekd.mime.encoded import decode_words, transfer_decoded
 from trekd.mime.fold import fold
-from trekd.mime.header import body_offset, field_values, raw_fields, remove_fields, split_header
+from trekd.mime.header import body_offset, field_values, named_fields, raw_fields, remove_fields, split_header
 from trekd.mime.parts import Part, unpack
 from trekd.mime.scanner import ScannedMessage, scan
 from trekd.mime.sections import KINDS, Section, cut, cut_header, decoded
@@ -44,6 +44,8 @@ LINES = st.sampled_from(
         b"To: <@r1,@r2:a@b>, undisclosed:;, half <a",
         b"Cc: \xe9t\xe9 <\xe9@x>, =?utf-8?b?w6k=?= <e@x>",
         b"Subject: =?iso-8859-1?q?=e9?= =?utf-8?q?x",
+        b"Subject: \0 =?utf-7?q?+2AA-?= =?utf-8?q?=00?=",
+        b"Message-ID: <\0@\xff>",
         b"Date: Fri, 21 Nov 97 09:55:06 -0600 (CST)",
         b"References: <a@b> <c@d>\r\n\t<e@f>",
         b"\x00\xff",
@@ -83,6 +85,9 @@ def check_scan(octets: bytes) -> tuple[ScannedMessage, Part]:
     check_envelope(read(scanned.envelope))
     check_body(read(scanned.body), extended=False)
     check_body(read(scanned.bodystructure), extended=True)
+    keys = scanned.subject_key + scanned.from_key + scanned.to_key + scanned.cc_key + scanned.bcc_key
+    texts = [keys, scanned.message_id, *scanned.references]
+    assert all(text.encode("utf-8") is not None and "\0" not in text for text in texts)
     root = unpack(scanned.parts)
     assert (root.header, root.body, root.end) == (0, scanned.header_length, len(octets))
     check_nesting(root)
@@ -140,6 +145,9 @@ def test_raw_fields_are_the_header(octets: bytes) -> None:
     header = octets[: split_header(octets)]
     assert b"".join(raw for _, raw in raw_fields(header)) == header
     assert remove_fields(octets, []) == octets
+    for names in ((b"FROM", b"Content-Type"), (b"subject",), (b"a b", b"")):
+        wanted = {name.lower() for name in names} - {b""}
+        assert named_fields(header, names) == [raw for name, raw in raw_fields(header) if name in wanted]
     without = remove_fields(octets, [b"FROM", b"to"])
     assert not field_values(without, b"from") and not field_values(without, b"To")
     assert field_values(without, b"cc") == field_values(octets, b"cc")

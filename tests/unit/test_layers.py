@@ -23,8 +23,10 @@ def test_the_table_itself_has_no_cycle() -> None:
 
 
 def test_the_plugin_imports_nothing_of_ours() -> None:
-    """twistd loads every plugin on every run."""
+    """twistd loads every plugin on every run, as long as no cache says what is in it."""
     for module in modules(ROOT, "twisted"):
+        if module.path.endswith("trekmail_providers.py"):  # what it is there for
+            continue
         assert [name for _, name in module.imports() if name.split(".")[0] == "trekd"] == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from trekd.logs import LineObserver, json_line, observer_factory, text_line
+from trekd.logs import LineObserver, json_line, line_observer, text_line
 
 
 def logged(line: object, **fields: object) -> str:
@@ -55,7 +55,7 @@ def test_a_closed_output_stops_nothing() -> None:
 
 def test_level_and_file_are_obeyed(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    logger = Logger("trekd", observer=observer_factory("text", "warn", str(path))())
+    logger = Logger("trekd", observer=line_observer("text", "warn", str(path)))
     logger.info("quiet")
     logger.error("loud")
     assert "loud" in path.read_text()

@@ -37,6 +37,8 @@ from trekd.values import Address
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
+    """A right password, remembered: the account, the MAC of the password, and until when (clock seconds)."""
+
     account: Account
     mac: bytes
     expires: float

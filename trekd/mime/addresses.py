@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from trekd.mime.encoded import guess
-from trekd.mime.header import MAX_VALUE, line_feeds, raw_fields, split_header, unfold
+from trekd.mime.header import MAX_VALUE, field_value, named_fields, split_header
 from trekd.mime.wire import nstring, string
 
 MAX_ADDRESSES = 10_000
@@ -104,12 +104,11 @@ def from_addresses(octets: bytes) -> tuple[str, ...]:
     C{@}: whoever checks a sender must refuse it.
     """
     found: list[str] = []
-    for name, raw in raw_fields(octets[: split_header(octets)]):
-        if name == b"from":
-            entries = addresses(unfold(line_feeds(raw).partition(b":")[2]))
-            found += [_readable(entry) for entry in entries if entry.domain is not None]
-            if len(raw) > MAX_VALUE or len(entries) >= MAX_ADDRESSES:
-                found.append("@")
+    for raw in named_fields(octets[: split_header(octets)], (b"from",)):
+        entries = addresses(field_value(raw))
+        found += [_readable(entry) for entry in entries if entry.domain is not None]
+        if len(raw) > MAX_VALUE or len(entries) >= MAX_ADDRESSES:
+            found.append("@")
     return tuple(found)
 
 

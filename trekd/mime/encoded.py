@@ -70,10 +70,9 @@ def decode(octets: bytes, charset: str) -> str:
     name = codec(charset)
     if name is None or name in _GUESSED:
         return guess(octets)
-    try:
-        return octets.decode(name, "replace")
-    except (UnicodeError, ValueError):
-        return guess(octets)
+    text = octets.decode(name, "replace")
+    # Only UTF-7 can spell half a surrogate pair, which no store or client takes.
+    return text.encode("utf-8", "replace").decode("utf-8") if name == "utf_7" else text
 
 
 def base64_octets(octets: bytes) -> bytes:

@@ -53,8 +53,8 @@ def _one_line(value: bytes | None) -> bytes | None:
 
 
 def search_key(value: bytes | None) -> str:
-    """The decoded and folded text of a value, C{""} for an absent one."""
-    return fold(decode_words(value))[:MAX_KEY] if value else ""
+    """The decoded and folded text of a value without NUL, C{""} for an absent one."""
+    return fold(decode_words(value)).replace("\0", "")[:MAX_KEY] if value else ""
 
 
 def message_id(value: bytes | None) -> str:
@@ -62,7 +62,11 @@ def message_id(value: bytes | None) -> str:
     if not value:
         return ""
     match = _MESSAGE_ID.search(value)
-    return (match[1] if match else value[:998]).decode("utf-8", "replace")
+    return _text(match[1] if match else value[:998])
+
+
+def _text(identifier: bytes) -> str:
+    return identifier.decode("utf-8", "replace").replace("\0", "")
 
 
 def references(fields: Fields) -> tuple[str, ...]:
@@ -71,4 +75,4 @@ def references(fields: Fields) -> tuple[str, ...]:
     if named == b" ":
         return ()
     found = dict.fromkeys(_MESSAGE_ID.findall(named))
-    return tuple([name.decode("utf-8", "replace") for name in list(found)[-MAX_REFERENCES:]])
+    return tuple([_text(name) for name in list(found)[-MAX_REFERENCES:]])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trekd.mime.encoded import transfer_decoded
-from trekd.mime.header import raw_fields
+from trekd.mime.header import named_fields, raw_fields
 from trekd.mime.parts import MESSAGE, MULTIPART, Part, unpack
 
 KINDS = ("", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME")
@@ -83,10 +83,10 @@ def cut_header(header: bytes, section: Section) -> bytes:
     """
     if section.kind == "HEADER":
         return header
-    names = frozenset([name.lower() for name in section.fields])
     if section.kind == "HEADER.FIELDS":
-        kept = b"".join([raw for name, raw in raw_fields(header) if name and name in names])
+        kept = b"".join(named_fields(header, section.fields))
     else:
+        names = frozenset([name.lower() for name in section.fields])
         rest = [raw for name, raw in raw_fields(header) if name not in names]
         kept = b"".join(rest[:-1] if rest and not rest[-1].strip() else rest)
     line_end = b"\r\n" if b"\r\n" in header or b"\n" not in header else b"\n"

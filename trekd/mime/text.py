@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from trekd.mime.encoded import decode, decode_words, transfer_decoded
 from trekd.mime.fold import fold
-from trekd.mime.header import line_feeds, raw_fields, unfold
+from trekd.mime.header import field_value, named_fields, raw_fields
 from trekd.mime.parts import MESSAGE, TEXT, Part, unpack
 
 
@@ -20,13 +20,10 @@ def header_contains(header: bytes, field: bytes, needle: str) -> bool:
     @param field: a field name in any letter case.
     @param needle: folded; empty asks whether there is such a field (RFC 3501 §6.4.4).
     """
-    name = field.lower()
-    if name not in header.lower():
-        return False
-    for found, raw in raw_fields(header):
-        if found == name and (not needle or needle in fold(decode_words(_value(raw)))):
-            return True
-    return False
+    found = named_fields(header, (field,))
+    if not needle:
+        return bool(found)
+    return any(needle in fold(decode_words(field_value(raw))) for raw in found)
 
 
 def text_contains(octets: bytes, parts: bytes, needle: str, with_header: bool) -> bool:
@@ -49,12 +46,8 @@ def text_contains(octets: bytes, parts: bytes, needle: str, with_header: bool) -
 
 def header_text(header: bytes) -> str:
     """All fields of a header decoded and folded, one a line."""
-    lines = [b"%b:%b" % (name, _value(raw)) for name, raw in raw_fields(header) if name]
+    lines = [b"%b:%b" % (name, field_value(raw)) for name, raw in raw_fields(header) if name]
     return fold("\n".join(map(decode_words, lines)))
-
-
-def _value(raw: bytes) -> bytes:
-    return unfold(line_feeds(raw).partition(b":")[2])
 
 
 def _texts(octets: bytes, part: Part) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -25,6 +25,12 @@ from trekd.store.interfaces import IMessageSink
 from trekd.values import Address, PrincipalId
 
 log = Logger()
+
+MOST_AT_ONCE = 16
+"""Deliveries of one message that run at the same time."""
+
+MEMORY = 32 * 1024 * 1024
+"""Octets that these may have in memory together, unless one message is larger."""
 
 Failures = dict[PrincipalId, TrekError | None]
 
@@ -147,14 +153,16 @@ class MailFlow:
             if share.expansion is not None
             for account in share.expansion.accounts
         }
-        results = await gatherResults(
-            [
-                Deferred.fromCoroutine(
-                    self._delivery.deliver(account, transaction.reverse_path, message, content)
-                )
-                for account in accounts.values()
-            ]
-        )
+        turns = DeferredSemaphore(max(1, min(MOST_AT_ONCE, MEMORY // (len(content) + 1))))
+
+        async def deliver(account: Account) -> TrekError | None:
+            await turns.acquire()
+            try:
+                return await self._delivery.deliver(account, transaction.reverse_path, message, content)
+            finally:
+                turns.release()
+
+        results = await gatherResults([Deferred.fromCoroutine(deliver(one)) for one in accounts.values()])
         return dict(zip(accounts, results, strict=True))
 
     async def _queue(self, transaction: MailTransaction, content: bytes) -> TrekError | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from socket import socket
+from socket import AF_UNIX, socket
 from typing import Any
 
 from twisted.cred.error import UnauthorizedLogin
@@ -114,9 +114,9 @@ class SubmissionProtocol(smtp.ESMTP):
 
     def connectionMade(self) -> None:
         """Enter the connection in the ledger, then greet."""
-        transport = self.transport
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
+        transport, bottom = self.transport, self._bottom()
+        if ITCPTransport.providedBy(bottom):
+            bottom.setTcpNoDelay(True)
         self.peer = getattr(transport.getPeer(), "host", "") or ""
         self._heard = self._site.clock.seconds()
         self.canStartTLS = self.ctx is not None and not self._offer.implicit_tls
@@ -217,11 +217,15 @@ class SubmissionProtocol(smtp.ESMTP):
 
     def kernel_socket(self) -> socket | None:
         """The TCP socket below any TLS."""
+        found = getattr(self._bottom(), "socket", None)
+        return found if isinstance(found, socket) and found.family != AF_UNIX else None
+
+    def _bottom(self) -> Any:
+        """The transport below any TLS, which does not say itself what it stands on."""
         transport = self.transport
         while isinstance(transport, ProtocolWrapper):
             transport = transport.transport
-        found = getattr(transport, "socket", None)
-        return found if ITCPTransport.providedBy(transport) and isinstance(found, socket) else None
+        return transport
 
     def heartbeat(self) -> bool:
         """SMTP has no octets that mean nothing."""

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.logger import Logger
+from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import implementer
@@ -40,7 +41,7 @@ def control_site(operations: Operations) -> Site:
 class _ControlSite(Site):
     """A site without an access log: what was changed is logged by those who change it."""
 
-    def log(self, request: Request) -> None:
+    def log(self, request: HTTPRequest) -> None:
         """See C{HTTPFactory}."""
 
 

@@ -169,6 +169,7 @@ class HTTPSite(Site):
     """A site of ours: own request class, no tracebacks, headers for every answer."""
 
     displayTracebacks = False
+    noisy = False
 
     def __init__(self, root: IResource, headers: Mapping[bytes, bytes], reactor: Any) -> None:
         super().__init__(root, requestFactory=SiteRequest, reactor=reactor)

@@ -5,10 +5,12 @@ Encoded words, charsets and transfer encodings.
 from __future__ import annotations
 
 import encodings
+import encodings.aliases
+import random
 
 import pytest
 
-from trekd.mime.encoded import codec, decode_words, transfer_decoded
+from trekd.mime.encoded import codec, decode, decode_words, transfer_decoded
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,14 @@ from trekd.mime.encoded import codec, decode_words, transfer_decoded
 def test_encoded_words(value: bytes, text: str) -> None:
     """RFC 2047 §8 and what is seen in the wild."""
     assert decode_words(value) == text
+
+
+def test_no_charset_raises_or_makes_what_cannot_be_stored() -> None:
+    """Every codec of the table, over octets that few of them like."""
+    chance = random.Random(2045)
+    for name in sorted({name for name in encodings.aliases.aliases if codec(name)}):
+        for octets in (b"+2AA-", b"\xff\xfe", b"\x1b$B\xff", b"~{", *(chance.randbytes(40) for _ in range(20))):
+            decode(octets, name).encode("utf-8")
 
 
 def test_only_charsets_are_codecs() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.smtp.support import MESSAGE, Client, codes, lmtp
 from tests.unit.smtp.test_data import VECTORS
-from trekd.errors import MailLoop, OverQuota
+from trekd.errors import MailLoop, OverQuota, StoreBusy
 
 
 @pytest.mark.parametrize("vector", VECTORS)
@@ -221,3 +221,16 @@ def test_a_refused_chunk_of_absurd_size_is_swallowed_not_kept() -> None:
         client.wire.send(b"MAIL FROM:<alice@example.com>\r\n" * 1000)
     assert client.wire.read() == b""
     assert client.wire.transport.producerState == "producing"
+
+
+def test_octets_of_a_chunk_are_never_commands_even_without_a_sink() -> None:
+    client = Client()
+    client.begin()
+
+    def refuse() -> None:
+        raise StoreBusy
+
+    client.site.flow.receive = refuse  # type: ignore[method-assign, assignment]
+    assert codes(client.send(b"BDAT 6 LAST\r\nNOOP\r\nRSET\r\n")) == [451, 250]
+    client.begin()
+    assert codes(client.ask(b"DATA", b"NOOP")) == [451, 250]

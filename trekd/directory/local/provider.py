@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from trekd.config.schema import Config
@@ -13,7 +14,7 @@ from trekd.directory.interfaces import IDirectory, IDirectoryProvider
 from trekd.directory.local.directory import LocalDirectory
 
 
-@implementer(IDirectoryProvider)
+@implementer(IPlugin, IDirectoryProvider)
 class LocalDirectoryProvider:
     """C{directory.backend = "local"}."""
 

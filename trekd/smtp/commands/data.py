@@ -44,7 +44,11 @@ async def bdat(session: Session, request: Chunk) -> None:
         return await _refuse_chunk(session, request)
     draft = _draft(session)
     if draft.intake is None or draft.chunks is None:
-        draft.intake, draft.chunks = _intake(session, draft), ChunkReader(session.limits)
+        try:
+            draft.intake, draft.chunks = _intake(session, draft), ChunkReader(session.limits)
+        except Exception:
+            await _read_chunk(session, ChunkReader(session.limits), request, None)
+            raise
         session.stage = Stage.CHUNKS
     await _read_chunk(session, draft.chunks, request, draft.intake)
     if request.last:
@@ -164,16 +168,17 @@ def _replies(session: Session, draft: Draft, outcomes: tuple[Outcome, ...]) -> t
 
 
 def _log(session: Session, draft: Draft, intake: Intake, outcomes: tuple[Outcome, ...]) -> None:
-    refused = [type(outcome.failure).__name__ for outcome in outcomes if outcome.failure is not None]
-    log.info(
-        "message {id} from {sender}: {accepted} of {recipients} recipients, {octets} octets{refused}",
-        id=draft.id,
-        sender=write_path(draft.mail.reverse_path),
-        accepted=len(outcomes) - len(refused),
-        recipients=len(outcomes),
-        octets=intake.sink.size,
-        refused=f", refused: {' '.join(sorted(set(refused)))}" if refused else "",
-        principal=session.user.account.principal if session.user is not None else None,
-        peer=session.connection.peer,
-        session=session.connection.session,
-    )
+    """One line for each recipient."""
+    for outcome in outcomes:
+        refused = f"refused, {type(outcome.failure).__name__}"
+        log.info(
+            "message {id} from {sender} to {recipient}, {octets} octets: {outcome}",
+            id=draft.id,
+            sender=write_path(draft.mail.reverse_path),
+            recipient=write_path(outcome.recipient.address),
+            octets=intake.sink.size,
+            outcome=refused if outcome.failure is not None else f"accepted, {outcome.recipient.route.kind.value}",
+            principal=session.user.account.principal if session.user is not None else None,
+            peer=session.connection.peer,
+            session=session.connection.session,
+        )

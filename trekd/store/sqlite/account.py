@@ -14,7 +14,6 @@ from functools import partial
 from typing import TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from trekd.errors import NoSuchMailbox
@@ -47,6 +46,7 @@ from trekd.store.sqlite.queue import Workshop, WriteQueue
 from trekd.store.sqlite.search import Search
 from trekd.store.sqlite.selecting import Opened, changed_since, open_mailbox, store_snapshot
 from trekd.store.sqlite.states import States
+from trekd.store.sqlite.threads import caught
 from trekd.store.sqlite.transactions import Transaction
 from trekd.store.sqlite.views import Known
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
@@ -144,9 +144,9 @@ class SQLiteAccount:
         self._around.require_open()
         state = (await self._current_states()).identified(mailbox)
         if state.modseq <= since:
-            known = self._shop.views.newest(mailbox, state.modseq)
-            if known is not None and known.view.modseq == state.modseq:
-                return MailboxChanges(known.view, array("I"), known.keywords)
+            same = self._shop.views.newest(mailbox, state.modseq)
+            if same is not None and same.view.modseq == state.modseq:
+                return MailboxChanges(same.view, array("I"), same.keywords)
         known, changed = await self._read_at_once(
             partial(changed_since, mailbox=mailbox, since=since, views=self._shop.views)
         )
@@ -264,7 +264,7 @@ class SQLiteAccount:
             if self._files.removed:
                 raise NoSuchMailbox("the account was removed")
         except Exception:
-            operation.done.errback(Failure())
+            operation.done.errback(caught())
             return operation.done
         return self._queue.submit(operation)
 

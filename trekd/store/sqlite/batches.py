@@ -13,12 +13,13 @@ from typing import Any, Generic, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from trekd.errors import NoSuchMailbox, StoreBusy
+from trekd.errors import StoreBusy
 from trekd.store.interfaces import MailboxState, NewMessage
 from trekd.store.sinks import whole_message
 from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.arrival import Arrivals
 from trekd.store.sqlite.database import Database
+from trekd.store.sqlite.threads import caught
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import MailboxId
 
@@ -117,7 +118,7 @@ class Batch:
             try:
                 operation.prepare()
             except Exception:
-                self._fail(operation, Failure())
+                self._fail(operation, caught())
             else:
                 self._prepared.append(operation)
 
@@ -128,7 +129,9 @@ class Batch:
                 self._fail(operation, why)
         return Committed(tuple(self._results.items()))
 
-    def commit(self, database: Database, begin: Callable[[], Transaction], failpoint: Callable[[str], None]) -> Committed:
+    def commit(
+        self, database: Database, begin: Callable[[], Transaction], failpoint: Callable[[str], None]
+    ) -> Committed:
         """
         Apply the operations and commit.
 
@@ -165,7 +168,7 @@ class Batch:
                 raise  # SQLite gave up the whole transaction
             database.execute("ROLLBACK TO operation")
             database.execute("RELEASE operation")
-            self._fail(operation, Failure())
+            self._fail(operation, caught())
             return None
         database.execute("RELEASE operation")
         return transaction
@@ -177,6 +180,4 @@ class Batch:
 
 def failure_of_batch(error: Exception) -> Failure:
     """What each operation of a batch that could not be committed fails with."""
-    if isinstance(error, NoSuchMailbox | OSError):
-        return Failure(error if isinstance(error, NoSuchMailbox) else StoreBusy(str(error)))
-    return Failure(error)
+    return caught(StoreBusy(str(error)) if isinstance(error, OSError) else error)

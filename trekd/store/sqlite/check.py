@@ -1,5 +1,7 @@
 """
-Verification of an account's invariants (SCHEMA.md lists them).  It runs as an operation, so that nothing changes meanwhile.
+Verification of an account's invariants, which SCHEMA.md lists.
+
+It runs as an operation of the account's queue, so that nothing changes meanwhile.
 """
 
 from __future__ import annotations
@@ -131,7 +133,7 @@ def _of_flags(database: Database) -> Iterator[str]:
 
 
 def _of_files(database: Database, files: AccountFiles) -> Iterator[str]:
-    wanted = dict(database.rows("SELECT objectid, size FROM email WHERE file = 1"))
+    wanted: dict[str, int] = dict(database.rows("SELECT objectid, size FROM email WHERE file = 1"))
     for name in sorted(os.listdir(files.bodies)):
         if name not in wanted:
             yield f"file {name} belongs to no message"

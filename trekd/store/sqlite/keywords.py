@@ -14,7 +14,6 @@ from trekd.store.sqlite.mailboxes import MailboxRow
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import Flag
 
-
 Change = tuple[frozenset[Flag], frozenset[Flag], int]
 
 
@@ -58,7 +57,8 @@ def require(transaction: Transaction, mailbox: MailboxRow, flags: Iterable[Flag]
     wanted = {flag.text.lower() for flag in flags if flag.is_keyword}
     if not wanted:
         return
-    names = {name for (name,) in transaction.database.rows("SELECT name FROM keyword WHERE mailbox = ?", (mailbox.row,))}
+    rows = transaction.database.rows("SELECT name FROM keyword WHERE mailbox = ?", (mailbox.row,))
+    names = {name for (name,) in rows}
     if wanted - names and len(wanted | names) > transaction.limits.keywords:
         raise LimitReached("keywords")
 

@@ -22,7 +22,7 @@ from trekd.store.sqlite.batches import Batch, Committed, Operation, failure_of_b
 from trekd.store.sqlite.connections import Connections
 from trekd.store.sqlite.database import Database
 from trekd.store.sqlite.paths import AccountFiles
-from trekd.store.sqlite.threads import Threads
+from trekd.store.sqlite.threads import Threads, caught
 from trekd.store.sqlite.transactions import Limits, Transaction
 from trekd.store.sqlite.views import KnownViews
 
@@ -112,7 +112,7 @@ class WriteQueue:
                 if gathering is not None:
                     await gathering
             except Exception:
-                operation.done.errback(Failure())
+                operation.done.errback(caught())
             else:
                 batch.append(operation)
         if batch:

@@ -94,7 +94,7 @@ class Search:
         )
         found = []
         for row in rows:
-            message = _Candidate(database, self._files, *row[:9], row[9:])
+            message = _Candidate(database, self._files, row[9:], *row[:9])
             try:
                 if matches(message):
                     found.append(message.uid)
@@ -113,6 +113,7 @@ class _Candidate:
 
     _database: Database
     _files: AccountFiles
+    keys: Sequence[str]
     uid: int
     flag_list: str
     size: int
@@ -122,7 +123,6 @@ class _Candidate:
     parts: bytes
     in_file: int
     objectid: str
-    keys: Sequence[str]
 
     @property
     def flags(self) -> frozenset[Flag]:

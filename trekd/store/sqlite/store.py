@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -57,7 +57,7 @@ class Settings:
     reader_threads: int = 4
     writer_threads: int = 4
     body_file_threshold: int = 64 * 1024
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def _pass(moment: str) -> None:
@@ -79,10 +79,10 @@ class SQLiteStore:
         self._accounts_directory = settings.data_dir / "accounts"
         self._incoming = settings.data_dir / "incoming"
         self._threshold = settings.body_file_threshold
-        open_database = library(settings.engine)
+        self._open_database = library(settings.engine)
         self._lock = self._locked(settings.data_dir)
         self._threads = Threads(reactor, settings.reader_threads, settings.writer_threads)
-        self._connections = Connections(open_database, settings.open_databases)
+        self._connections = Connections(self._open_database, settings.open_databases)
         self._feed = ChangeFeed(reactor.callFromThread)
         self._untold: dict[MailboxId, UID] = {}
         shop = Workshop(
@@ -236,7 +236,7 @@ class SQLiteStore:
 
     def _owner(self, name: str) -> PrincipalId | None:
         """The principal that the database in a directory names."""
-        database = self._surroundings.shop.connections.open_file(self._accounts_directory / name / "mail.db")
+        database = self._open_database(self._accounts_directory / name / "mail.db")
         try:
             return PrincipalId(value(database, "SELECT principal FROM account"))
         finally:

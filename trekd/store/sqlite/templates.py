@@ -47,8 +47,8 @@ class Bulk:
     A template in SQL.
 
     The statement takes the UIDs and sequence numbers as L{Places.take <trekd.store.sqlite.listing.Places.take>} gives
-    them (C{?1}, C{?3}), the mailbox's base (C{?2}), then the constants; it gives the octets, the number of messages found
-    and the number rendered, which is less when some are too long.
+    them (C{?1}, C{?3}), the mailbox's base (C{?2}), then the constants; it gives the octets, the number of messages
+    found and the number rendered, which is less when some are too long.
 
     @ivar octets_expected: of one message, as a first guess.
     """

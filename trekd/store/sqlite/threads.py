@@ -5,6 +5,8 @@ The store's threads: bounded, and everything they find is handed to the reactor'
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -14,6 +16,11 @@ from twisted.python.threadpool import ThreadPool
 from trekd.errors import StoreBusy
 
 T = TypeVar("T")
+
+
+def caught(error: BaseException | None = None) -> Failure:
+    """C{error}, or what was caught just now, as Deferreds carry it."""
+    return Failure(error)  # type: ignore[no-untyped-call]
 
 
 class Threads:
@@ -26,10 +33,8 @@ class Threads:
     def __init__(self, reactor: Any, readers: int, writers: int) -> None:
         """@param reactor: its C{callFromThread} is used."""
         self._reactor = reactor
-        self._readers = ThreadPool(0, readers, "store readers")
-        self._writers = ThreadPool(0, writers, "store writers")
-        self._readers.start()
-        self._writers.start()
+        self._readers = _started("store readers", readers)
+        self._writers = _started("store writers", writers)
         self._running = 0
         self._closing: Deferred[None] | None = None
 
@@ -85,6 +90,14 @@ class Threads:
             if good:
                 done.callback(result)
             else:
-                done.errback(result if isinstance(result, Failure) else Failure(result))
+                done.errback(result if isinstance(result, Failure) else caught(result))
         finally:
             self.release()
+
+
+def _started(name: str, most: int) -> ThreadPool:
+    """A pool whose threads do not keep alive a process that ends without closing the store: replies are durable."""
+    pool = ThreadPool(0, most, name)
+    pool.threadFactory = partial(Thread, daemon=True)
+    pool.start()
+    return pool

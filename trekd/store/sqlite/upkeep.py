@@ -5,7 +5,6 @@ What keeps a database small and quick, done by a writer thread after the replies
 from __future__ import annotations
 
 from trekd.store.sqlite.database import Database, value
-from trekd.store.sqlite.views import packed
 
 CHECKPOINT_OCTETS = 4 * 1024 * 1024
 EXPUNGED_KEPT = 20_000
