@@ -15,6 +15,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from zope.interface import directlyProvides, implementer
 
+from tests.fakes.slowstore import Slow
 from trekd.config.schema import IMAPConfig, LimitsConfig, PlanConfig
 from trekd.directory.interfaces import Account
 from trekd.errors import BadCredentials
@@ -192,7 +193,12 @@ class Client:
 class IMAPSite:
     """Everything a session needs."""
 
-    def __init__(self, plan: PlanConfig | None = None, limits: LimitsConfig | None = None, **imap: Any) -> None:
+    def __init__(
+        self, plan: PlanConfig | None = None, limits: LimitsConfig | None = None, *, slow: bool = False, **imap: Any
+    ) -> None:
+        """
+        @param slow: the sessions' store answers nothing at once.
+        """
         self.reactor = FakeReactor()
         self.directory = FakeDirectory()
         self.config = IMAPConfig(**imap)
@@ -204,8 +210,9 @@ class IMAPSite:
         self.checker = FullAddressChecker(
             self.directory, ["example.com"], Guessing(limits, prefixes, self.reactor), self.reactor  # type: ignore[arg-type]
         )
-        self.portal = Portal(MailRealm(self.directory, self.store, plans), [self.checker])  # type: ignore[arg-type]
-        services = Services(self.portal, self.store, self.config, "mail.example.com")
+        store: Any = Slow(self.store, self.reactor) if slow else self.store
+        self.portal = Portal(MailRealm(self.directory, store, plans), [self.checker])  # type: ignore[arg-type]
+        services = Services(self.portal, store, self.config, "mail.example.com")
         self.factory = IMAPFactory(services, self.ledger, self.reactor, tls=object())  # type: ignore[arg-type]
 
     def connect(self, secure: bool = True, peer: str = PEER) -> Client:
@@ -221,6 +228,10 @@ class IMAPSite:
     def account(self, account: Account = ALICE) -> IAccountStore:
         """An account's mailboxes."""
         return now(self.store.open(account.principal))
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with alice's store."""
+        return now(self.account().check())
 
     def fill(self, count: int, mailbox: str = "INBOX", flags: tuple[Flag, ...] = ()) -> None:
         """Append messages to one of alice's mailboxes."""

@@ -126,7 +126,7 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.NoSuchMessage: _no("[EXPUNGEISSUED] The message is expunged"),
     errors.OverQuota: _over_quota,
     errors.MessageTooLarge: _too_large,
-    errors.LimitReached: _no("[LIMIT] The account has too many of these"),
+    errors.LimitReached: _no("[LIMIT] That is more than there may be"),
     errors.StoreFull: _no("[UNAVAILABLE] The server cannot store anything at the moment; try again later"),
     errors.StoreBusy: _no("[UNAVAILABLE] The server is busy; try again later"),
     errors.NotOwner: _no("[NOPERM] That is not your address"),

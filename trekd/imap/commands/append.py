@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trekd.errors import BadMessage, NoSuchMailbox, SyntaxFault
+from trekd.errors import BadMessage, LimitReached, NoSuchMailbox
 from trekd.imap.grammar.commands import Append, AppendMessage
 from trekd.imap.grammar.fragments import (
     AppendEnded,
@@ -47,26 +47,18 @@ async def append(session: Session, request: AppendRequest) -> bytes:
     command = request.command
     receiver = _Receiver(session, request.options)
     try:
-        await _expect_mailbox(session, command)
+        await session.store.mailbox(command.mailbox)
         await receiver.receive(command.message, request.offered)
         appended = await session.store.append(command.mailbox, receiver.messages)
     except NoSuchMailbox:
         return bytes(TRY_CREATE)
     finally:
+        session.wire.reader.abandon_append()
         receiver.discard()
     selected = session.selected
     if selected is not None and selected.id == appended.mailbox:
         selected.own_commit()
     return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
-
-
-async def _expect_mailbox(session: Session, command: Append) -> None:
-    """Make sure that there is such a mailbox, before a message for it is taken."""
-    try:
-        await session.store.mailbox(command.mailbox)
-    except Exception:
-        session.wire.reader.refuse_literal()
-        raise
 
 
 class _Receiver:
@@ -75,6 +67,9 @@ class _Receiver:
 
     @ivar messages: those received whole.
     """
+
+    MAX_MESSAGES = 500
+    """Small messages stay in memory until the command ends, so there cannot be many."""
 
     def __init__(self, session: Session, options: ParseOptions) -> None:
         self.messages: list[NewMessage] = []
@@ -88,23 +83,25 @@ class _Receiver:
 
         @raise SyntaxFault: something stands between or behind them that does not belong there.
         @raise MessageTooLarge: one of them is.
+        @raise LimitReached: there are more than L{MAX_MESSAGES}.
         @raise BadMessage: one is empty (RFC 3502 §6.3.11: a literal of no octets aborts the command).
         """
         next_offered: MessageOffered | None = offered
         while next_offered is not None:
             if not next_offered.size:
-                self._session.wire.reader.refuse_literal()
                 raise BadMessage
-            self._accept(next_offered)
+            if len(self._sinks) == self.MAX_MESSAGES:
+                raise LimitReached
             sink = self._session.services.store.receive()
             self._sinks.append(sink)
+            self._accept(next_offered)
             await self._fill(sink)
             self.messages.append(
                 NewMessage(sink, flags=frozenset(head.flags), internal_date=head.internal_date)
             )
             next_offered = await self._next()
             if next_offered is not None:
-                head = self._head(next_offered)
+                head = parse_append_message(next_offered.fragments, self._options)
 
     def discard(self) -> None:
         """Free what was received."""
@@ -132,13 +129,6 @@ class _Receiver:
         assert isinstance(event, AppendEnded)
         parse_append_end(event.rest)
         return None
-
-    def _head(self, offered: MessageOffered) -> AppendMessage:
-        try:
-            return parse_append_message(offered.fragments, self._options)
-        except SyntaxFault:
-            self._session.wire.reader.refuse_literal()
-            raise
 
     async def _event(self) -> Event | None:
         event = await self._session.wire.next_event()
