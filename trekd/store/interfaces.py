@@ -116,7 +116,7 @@ class MailboxState:
     subscribed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class MailboxView:
     """
     The UIDs of a mailbox at one commit, in order: message C{seq} has UID C{uids[seq - 1]}.
