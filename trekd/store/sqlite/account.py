@@ -1,0 +1,304 @@
+"""
+One account's store: what IMAP asks, as reads in reader threads and changes in the account's queue.
+
+What sessions ask most often (counters, whether anything changed) is answered from the counters of the last commit,
+which are kept in the reactor's thread and change there only, in the order of the commits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from trekd.errors import NoSuchMailbox
+from trekd.store.feed import ChangeFeed
+from trekd.store.interfaces import (
+    Appended,
+    Copied,
+    FlagOperation,
+    IAccountStore,
+    LineTemplate,
+    Listing,
+    MailboxChanges,
+    MailboxState,
+    MailboxView,
+    MessageReader,
+    NewMessage,
+    Selection,
+    Term,
+)
+from trekd.store.naming import listing_order
+from trekd.store.sqlite import hierarchy, mailboxes, transfer
+from trekd.store.sqlite.arrival import Arrivals
+from trekd.store.sqlite.batches import Append, Committed, Operation
+from trekd.store.sqlite.check import complaints
+from trekd.store.sqlite.database import Database, reading
+from trekd.store.sqlite.flagging import Wanted, change_flags
+from trekd.store.sqlite.listing import Rendering
+from trekd.store.sqlite.paths import AccountFiles
+from trekd.store.sqlite.queue import Workshop, WriteQueue
+from trekd.store.sqlite.search import Search
+from trekd.store.sqlite.selecting import Opened, changed_since, open_mailbox, store_snapshot
+from trekd.store.sqlite.states import States
+from trekd.store.sqlite.threads import caught
+from trekd.store.sqlite.transactions import Transaction
+from trekd.store.sqlite.views import Known
+from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """
+    What an account needs of its store.
+
+    @ivar untold: by mailbox, the first UID that no session was told of; none when all were told.
+    @ivar require_open: raises C{StoreBusy} when the store is closed.
+    """
+
+    shop: Workshop
+    reader: MessageReader
+    feed: ChangeFeed
+    untold: dict[MailboxId, UID]
+    require_open: Callable[[], None]
+
+
+@implementer(IAccountStore)
+class SQLiteAccount:
+    """The store of one account; all holders share it."""
+
+    def __init__(self, files: AccountFiles, surroundings: Surroundings) -> None:
+        self.principal: PrincipalId = files.principal
+        self._files = files
+        self._around = surroundings
+        self._shop = surroundings.shop
+        self._queue = WriteQueue(files, surroundings.shop, self._committed)
+        self._states: States | None = None
+
+    def limit(self, quota: int) -> None:
+        """Set the quota in octets; 0 is no limit."""
+        self._queue.quota = quota
+
+    def settled(self) -> Deferred[None]:
+        """Fires when all that was asked before is done."""
+        return self._write(lambda _: None)
+
+    # Mailboxes
+
+    async def mailboxes(self) -> tuple[MailboxState, ...]:
+        """All mailboxes, INBOX first."""
+        self._around.require_open()
+        if self._files.removed:
+            return ()
+        states = await self._current_states()
+        return tuple(sorted(states.by_id.values(), key=lambda state: listing_order(state.name)))
+
+    async def mailbox(self, name: MailboxName) -> MailboxState:
+        """One mailbox's counters."""
+        self._around.require_open()
+        return (await self._current_states()).named(name)
+
+    def create(self, name: MailboxName, special_use: tuple[str, ...] = ()) -> Deferred[MailboxState]:
+        """Make a mailbox and the superior ones that are missing."""
+        return self._write(partial(hierarchy.create, name=name, special_use=special_use))
+
+    def delete(self, name: MailboxName) -> Deferred[None]:
+        """Remove a mailbox and its messages."""
+        return self._write(partial(hierarchy.delete, name=name))
+
+    def rename(self, source: MailboxName, target: MailboxName) -> Deferred[None]:
+        """Rename a mailbox and its inferior ones, or empty INBOX into the target."""
+        return self._write(partial(hierarchy.rename, source=source, target=target))
+
+    def subscribe(self, name: MailboxName) -> Deferred[None]:
+        """Add a name to the subscriptions."""
+        return self._write(partial(hierarchy.subscribe, name=name))
+
+    def unsubscribe(self, name: MailboxName) -> Deferred[None]:
+        """Remove a name from the subscriptions."""
+        return self._write(partial(hierarchy.unsubscribe, name=name))
+
+    async def subscriptions(self) -> tuple[MailboxName, ...]:
+        """Subscribed names, sorted."""
+        self._around.require_open()
+        return () if self._files.removed else await self._read(hierarchy.subscriptions)
+
+    # Reading
+
+    async def open(self, name: MailboxName) -> Selection:
+        """What SELECT needs."""
+        self._around.require_open()
+        opened: Opened = await self._read_at_once(partial(open_mailbox, name=name, views=self._shop.views))
+        known = self._shared(opened.known)
+        return Selection(opened.state, known.view, opened.first_unseen, known.keywords)
+
+    async def changes(self, mailbox: MailboxId, since: ModSeq) -> MailboxChanges:
+        """What happened behind C{since}; nothing is read when nothing did and its view is in use."""
+        self._around.require_open()
+        state = (await self._current_states()).identified(mailbox)
+        if state.modseq <= since:
+            same = self._shop.views.newest(mailbox, state.modseq)
+            if same is not None and same.view.modseq == state.modseq:
+                return MailboxChanges(same.view, array("I"), same.keywords)
+        known, changed = await self._read_at_once(
+            partial(changed_since, mailbox=mailbox, since=since, views=self._shop.views)
+        )
+        known = self._shared(known)
+        return MailboxChanges(known.view, changed, known.keywords)
+
+    async def claim_recent(self, mailbox: MailboxId) -> UID:
+        """The first UID that no session was told of yet."""
+        self._around.require_open()
+        state = (await self._current_states()).identified(mailbox)
+        return self._around.untold.pop(mailbox, state.uid_next)
+
+    async def list_messages(
+        self, view: MailboxView, positions: tuple[range, ...], template: LineTemplate
+    ) -> AsyncIterator[Listing]:
+        """Render one response per message; while a piece is in use, the next ones are read."""
+        self._around.require_open()
+        if self._files.removed:
+            return
+        rendering = Rendering(view, positions, template, self._files)
+        under_way: Deferred[tuple[list[Listing], bool]] | None = self._read(rendering.read)
+        try:
+            while under_way is not None:
+                pieces, was_last = await under_way
+                under_way = None if was_last else self._read(rendering.read)
+                for piece in pieces:
+                    yield piece
+        finally:
+            if under_way is None:
+                rendering.close()
+            else:
+                under_way.addBoth(lambda _: rendering.close())
+
+    async def search(self, view: MailboxView, query: Term) -> array[int]:
+        """UIDs of the messages in the view that match."""
+        self._around.require_open()
+        search = Search(view, query, self._around.reader, self._files)
+        while not self._files.removed and not await self._read(search.step):
+            self._around.require_open()
+        return search.found
+
+    # Writing
+
+    def append(self, name: MailboxName, messages: Sequence[NewMessage]) -> Deferred[Appended]:
+        """Add messages, all or none."""
+        arrivals = Arrivals(name, self._files, self._around.reader, self._shop.threshold)
+        return self._submit(Append(arrivals.add, messages, arrivals))
+
+    def copy(self, view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Deferred[Copied]:
+        """Copy messages, all or none."""
+        return self._write(partial(transfer.copy, view=view, positions=positions, target=target))
+
+    def move(self, view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Deferred[Copied]:
+        """Move messages in one step."""
+        return self._write(partial(transfer.move, view=view, positions=positions, target=target))
+
+    def change_flags(
+        self,
+        view: MailboxView,
+        positions: tuple[range, ...],
+        operation: FlagOperation,
+        flags: frozenset[Flag],
+    ) -> Deferred[MailboxChanges]:
+        """Change flags, all in one modification sequence."""
+        changing = self._write(partial(change_flags, wanted=Wanted(view, positions, operation, flags)))
+        return changing.addCallback(self._shared_changes)
+
+    def expunge(self, mailbox: MailboxId, uids: array[int] | None = None) -> Deferred[array[int]]:
+        """Remove the messages with C{\\Deleted}."""
+        return self._write(partial(transfer.expunge, mailbox=mailbox, uids=uids))
+
+    # Care
+
+    async def usage(self) -> tuple[int, int]:
+        """(octets, messages) counted against the quota."""
+        self._around.require_open()
+        if self._files.removed:
+            return 0, 0
+        octets, messages = (await self._read(_usage))[0]
+        return octets, messages
+
+    async def check(self) -> tuple[str, ...]:
+        """One line for each invariant that does not hold; changes wait meanwhile."""
+        self._around.require_open()
+        if self._files.removed:
+            return ()
+        return await self._write(complaints)
+
+    # How it is done
+
+    def _read(self, function: Callable[[Database], T]) -> Deferred[T]:
+        """Call C{function} with a connection, in a reader thread."""
+
+        def read() -> T:
+            with self._shop.connections.lent(self._files) as database:
+                return function(database)
+
+        return self._shop.threads.read(read)
+
+    def _read_at_once(self, function: Callable[[Database], T]) -> Deferred[T]:
+        """As L{_read}, where all that C{function} reads is of one commit."""
+
+        def read(database: Database) -> T:
+            with reading(database):
+                return function(database)
+
+        return self._read(read)
+
+    def _write(self, apply: Callable[[Transaction], T]) -> Deferred[T]:
+        return self._submit(Operation(apply))
+
+    def _submit(self, operation: Operation[T]) -> Deferred[T]:
+        try:
+            self._around.require_open()
+            if self._files.removed:
+                raise NoSuchMailbox("the account was removed")
+        except Exception:
+            operation.done.errback(caught())
+            return operation.done
+        return self._queue.submit(operation)
+
+    async def _current_states(self) -> States:
+        """The counters of the last commit; they come through the queue, so that no commit is missed."""
+        if self._states is None:
+            loaded = await self._write(lambda transaction: mailboxes.states(transaction.database))
+            if self._states is None:
+                self._states = States(loaded)
+        return self._states
+
+    def _committed(self, committed: Committed) -> None:
+        """Take over what a batch did, in the reactor's thread, before its results are delivered."""
+        for mailbox, first in committed.arrived:
+            self._around.untold.setdefault(mailbox, UID(first))
+        for mailbox, modseq in committed.deleted:
+            self._around.untold.pop(mailbox, None)
+            self._shop.views.forget(mailbox)
+            self._around.feed.publish(self.principal, mailbox, ModSeq(modseq))
+        if self._states is not None:
+            self._states.update(committed.states, [mailbox for mailbox, _ in committed.deleted])
+        for state in committed.states:
+            self._around.feed.publish(self.principal, state.id, state.modseq)
+
+    def _shared(self, known: Known) -> Known:
+        """Share a view; one that was dear to make is stored too, for the next time."""
+        if known.was_dear:
+            self._write(partial(store_snapshot, view=known.view)).addErrback(lambda _: None)
+        return self._shop.views.share(known)
+
+    def _shared_changes(self, changes: MailboxChanges) -> MailboxChanges:
+        known = self._shop.views.share(Known(changes.view, changes.keywords))
+        return MailboxChanges(known.view, changes.changed, known.keywords)
+
+
+def _usage(database: Database) -> list[tuple[int, int]]:
+    return database.rows("SELECT octets, messages FROM account")

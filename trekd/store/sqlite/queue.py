@@ -1,0 +1,166 @@
+"""
+One account's changes in their order, up to a batch at a time in a writer thread.
+
+Everything but L{WriteQueue._work} runs in the reactor's thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from trekd.errors import StoreBusy, TrekError
+from trekd.store.sqlite import upkeep
+from trekd.store.sqlite.arrival import remove_bodies
+from trekd.store.sqlite.batches import Batch, Committed, Operation, failure_of_batch
+from trekd.store.sqlite.connections import Connections
+from trekd.store.sqlite.database import Database
+from trekd.store.sqlite.paths import AccountFiles
+from trekd.store.sqlite.threads import Threads, caught
+from trekd.store.sqlite.transactions import Limits, Transaction
+from trekd.store.sqlite.views import KnownViews
+
+T = TypeVar("T")
+
+BATCH_OPERATIONS = 64
+BATCH_OCTETS = 8 * 1024 * 1024
+WAITING_OPERATIONS = 512
+"""An account with so many changes waiting takes no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """
+    What all accounts' queues share.
+
+    @ivar seconds: now, in Unix seconds.
+    @ivar failpoint: called with the names of moments at which tests kill the process.
+    """
+
+    threads: Threads
+    connections: Connections
+    views: KnownViews
+    limits: Limits
+    seconds: Callable[[], float]
+    call_in_reactor: Callable[..., object]
+    threshold: int
+    failpoint: Callable[[str], None]
+
+
+class WriteQueue:
+    """The changes of one account."""
+
+    _log = Logger()
+
+    def __init__(self, files: AccountFiles, shop: Workshop, committed: Callable[[Committed], None]) -> None:
+        """
+        @param committed: called in the reactor's thread after each batch, before its operations' results are
+            delivered.
+        """
+        self.quota = 0
+        self._files = files
+        self._shop = shop
+        self._committed = committed
+        self._waiting: deque[Operation[Any]] = deque()
+        self._busy = False
+        self._written = 0
+        self._spacious = False
+
+    def submit(self, operation: Operation[T]) -> Deferred[T]:
+        """
+        Add a change; its C{done} is returned, and fails with C{StoreBusy} when too many are waiting.
+        """
+        if len(self._waiting) >= WAITING_OPERATIONS:
+            operation.done.errback(StoreBusy("too many changes of this account are waiting"))
+            return operation.done
+        self._waiting.append(operation)
+        if not self._busy:
+            self._busy = True
+            self._shop.threads.hold()
+            self._start()
+        return operation.done
+
+    def _start(self) -> None:
+        """Take a batch to a writer thread; what cannot be gathered fails by itself."""
+        running = ensureDeferred(self._next_batch())
+        running.addErrback(lambda why: self._log.failure("a batch of {who} broke", why, who=self._files.principal))
+        running.addBoth(lambda _: self._ended())
+
+    def _ended(self) -> None:
+        if self._waiting:
+            self._start()
+        else:
+            self._busy = False
+            self._shop.threads.release()
+
+    async def _next_batch(self) -> None:
+        batch: list[Operation[Any]] = []
+        octets = 0
+        while self._waiting and len(batch) < BATCH_OPERATIONS:
+            if batch and octets + self._waiting[0].octets > BATCH_OCTETS:
+                break
+            operation = self._waiting.popleft()
+            octets += operation.octets
+            try:
+                gathering = operation.gather()
+                if gathering is not None:
+                    await gathering
+            except Exception:
+                operation.done.errback(caught())
+            else:
+                batch.append(operation)
+        if batch:
+            more = bool(self._waiting)
+            await self._shop.threads.write(lambda: self._work(batch, octets, more))
+
+    def _work(self, operations: list[Operation[Any]], octets: int, more: bool) -> None:
+        """
+        Commit a batch, have its results delivered, then do what can wait.  In a writer thread.
+
+        @param more: other operations are waiting already.
+        """
+        batch = Batch(operations)
+        committed: Committed | None = None
+        try:
+            with self._shop.connections.lent(self._files) as database:
+                before = database.changes
+                committed = batch.commit(database, lambda: self._transaction(database), self._shop.failpoint)
+                self._shop.call_in_reactor(self._deliver, committed)
+                self._written += octets + 8192 * (database.changes - before)
+                self._spacious = self._spacious or bool(committed.freed) or database.changes - before > 100
+                remove_bodies(self._files, committed.freed)
+                self._keep_up(database, more)
+        except Exception as error:
+            if committed is None:
+                self._shop.call_in_reactor(self._deliver, batch.fail(failure_of_batch(error)))
+            else:
+                self._log.failure("what follows a commit of {who} failed", who=self._files.principal)
+
+    def _keep_up(self, database: Database, more: bool) -> None:
+        """Upkeep, less of it while others wait.  An error is only logged: the replies are true."""
+        try:
+            if self._written > upkeep.CHECKPOINT_OCTETS * (4 if more else 1):
+                self._written = 0 if upkeep.checkpoint(database) else upkeep.CHECKPOINT_OCTETS // 2
+                upkeep.forget_expunged(database)
+            if self._spacious and not more:
+                self._spacious = upkeep.give_back_pages(database)
+        except TrekError:
+            self._log.failure("upkeep of {who} failed", who=self._files.principal)
+
+    def _transaction(self, database: Database) -> Transaction:
+        shop = self._shop
+        return Transaction(database, self._files, shop.views, shop.limits, shop.seconds(), self.quota)
+
+    def _deliver(self, committed: Committed) -> None:
+        self._committed(committed)
+        for operation, result in committed.results:
+            if isinstance(result, Failure):
+                operation.done.errback(result)
+            else:
+                operation.done.callback(result)

@@ -1,0 +1,64 @@
+"""
+Opening a mailbox and learning what changed in it.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from trekd.errors import NoSuchMailbox
+from trekd.store.interfaces import MailboxState, MailboxView
+from trekd.store.sqlite import mailboxes
+from trekd.store.sqlite.database import Database, value
+from trekd.store.sqlite.mailboxes import MailboxRow
+from trekd.store.sqlite.transactions import Transaction
+from trekd.store.sqlite.views import Known, KnownViews, changed_uids, current, packed
+from trekd.values import MAX_UID, MailboxId, MailboxName
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What C{Selection} holds, of one commit."""
+
+    state: MailboxState
+    known: Known
+    first_unseen: int
+
+
+def open_mailbox(database: Database, name: MailboxName, views: KnownViews) -> Opened:
+    """Read what SELECT needs; C{database} reads one commit."""
+    mailbox = mailboxes.named(database, name)
+    state = mailboxes.state(database, mailbox.row)
+    known = current(database, mailbox, views)
+    return Opened(state, known, _first_unseen(database, mailbox, known.view) if state.unseen else 0)
+
+
+def changed_since(
+    database: Database, mailbox: MailboxId, since: int, views: KnownViews
+) -> tuple[Known, array[int]]:
+    """The mailbox's view, and the UIDs of messages changed behind C{since}; C{database} reads one commit."""
+    found = mailboxes.identified(database, mailbox)
+    return current(database, found, views), changed_uids(database, found.row, since)
+
+
+def store_snapshot(transaction: Transaction, view: MailboxView) -> None:
+    """Store a view's UIDs in one piece, from which the next view is made sooner than from the rows."""
+    try:
+        mailbox = mailboxes.identified(transaction.database, view.mailbox)
+    except NoSuchMailbox:
+        return
+    transaction.database.execute(
+        "INSERT OR REPLACE INTO snapshot (mailbox, modseq, uids) VALUES (?, ?, ?)",
+        (mailbox.row, view.modseq, packed(view.uids)),
+    )
+
+
+def _first_unseen(database: Database, mailbox: MailboxRow, view: MailboxView) -> int:
+    key = value(
+        database,
+        "SELECT key FROM slot INDEXED BY slot_unseen WHERE (bits & 8) = 0 AND key BETWEEN ? AND ? ORDER BY key LIMIT 1",
+        (mailbox.base, mailbox.base + MAX_UID),
+    )
+    return 0 if key is None else bisect_left(view.uids, key - mailbox.base) + 1
