@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 from email.message import EmailMessage
+from email.policy import SMTP
 
 import pytest
 
@@ -61,9 +62,10 @@ def test_smtplib_sends_to_several_and_bcc_disappears(daemon: Daemon) -> None:
     message["Bcc"] = "carol@example.com"
     message["Subject"] = "Several"
     message.set_content("text\n")
+    octets = message.as_bytes(policy=SMTP)
     with smtplib.SMTP_SSL("localhost", daemon.ports["submissions"], context=daemon.client_tls) as client:
         client.login("alice@example.com", PASSWORD)
-        assert client.sendmail("alice@example.com", ["bob@example.com", "carol@example.com"], bytes(message)) == {}
+        assert client.sendmail("alice@example.com", ["bob@example.com", "carol@example.com"], octets) == {}
     for name in ("bob", "carol"):
         received = newest(daemon, name)
         assert b"Subject: Several" in received

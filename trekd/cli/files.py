@@ -144,9 +144,9 @@ class _Pieces(RawIOBase):
 
 @contextmanager
 def _rights_of_owner(folder: str) -> Iterator[None]:
-    """Act with the rights of a folder's owner, if this is root."""
+    """Act with the rights of a folder's owner, if this is root; a folder that is not there yet will be root's."""
     try:
-        owner = os.stat(folder)
+        owner = os.stat(folder if os.path.exists(folder) else "/")
     except OSError as fault:
         raise ConfigFault(f"{folder}: {os.strerror(fault.errno or 0)}") from None
     if os.geteuid() or not owner.st_uid:
