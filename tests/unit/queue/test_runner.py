@@ -103,6 +103,20 @@ def test_who_wants_no_notice_gets_none(tmp_path: Path) -> None:
     run(office.runner.stop())
 
 
+def test_a_notice_repeats_what_the_sender_called_things(tmp_path: Path) -> None:
+    """RFC 3464 §2.2.1, §2.3.1: decoded from their xtext (RFC 3461 §4.2, §4.4)."""
+    office = PostOffice(tmp_path)
+    office.post.box("bob@example.com").failure = OverQuota(1)
+    bob = replace(office.local("bob@example.com"), original="rfc822;Bob+2B1@x.example")
+    transaction = MailTransaction(ALICE.address, (office.local("nano@example.com"), bob), ALICE.principal)
+    office.take(replace(transaction, envelope_id="QQ+2B1"))
+    office.runner.start()
+    (notice,) = office.inbox("alice@example.com")
+    assert b"\r\nOriginal-Envelope-Id: QQ+1\r\n" in notice
+    assert b"\r\nOriginal-Recipient: rfc822; Bob+1@x.example\r\n" in notice
+    run(office.runner.stop())
+
+
 def test_mail_from_elsewhere_gets_no_notice(tmp_path: Path) -> None:
     """Its reverse-path may be anybody's (RFC 5321 §4.5.5)."""
     office = PostOffice(tmp_path)
