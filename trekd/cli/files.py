@@ -104,8 +104,8 @@ class FileControl:
     def _wait(self, work: Awaitable[T]) -> T:
         """Let the reactor turn until the work is done."""
         outcome: list[T | Failure] = []
-        Deferred.fromCoroutine(_awaited(work)).addBoth(outcome.append)
         with _rights_of_owner(self._config.server.data_dir):
+            Deferred.fromCoroutine(_awaited(work)).addBoth(outcome.append)
             while not outcome:
                 _reactor.iterate(_TURN)
         result = outcome[0]
