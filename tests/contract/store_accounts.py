@@ -339,7 +339,7 @@ class Durability(StoreCase):
         directory = tmp_path / "kept"
         directory.mkdir()
         store = self.make_store(reactor, directory, self.make_reader())
-        alice = await store.open(ALICE, 2_000_000)
+        alice = await store.open(ALICE, 2_001_000)
         await alice.create(MailboxName("a/b"), ("\\Important",))
         await alice.subscribe(MailboxName("nowhere"))
         huge = NewMessage(content("huge", b"x" * 1_000_000), b"", flags("$big"), DATE)
@@ -351,7 +351,7 @@ class Durability(StoreCase):
         await store.close()
 
         again = self.make_store(reactor, directory, self.make_reader())
-        alice = await again.open(ALICE, 2_000_000)
+        alice = await again.open(ALICE, 2_001_000)
         assert await again.accounts() == (ALICE,)
         assert await self._summary(alice) == before
         assert [each async for each in _octets(alice)] == [content("one"), content("huge", b"x" * 1_000_000)]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from trekd.cli import maildir, mbox
 from trekd.cli.control import Control
-from trekd.cli.failures import FAILED, OK, CommandFailure
+from trekd.cli.failures import FAILED, OK, USAGE, CommandFailure, OperationRefused
 from trekd.cli.output import ProgressBar, print_json
 from trekd.cli.session import Session
 from trekd.errors import BadMailboxName, SyntaxFault
@@ -71,12 +71,12 @@ def export(session: Session) -> int:
     """C{trekctl export}"""
     options = session.options
     control = session.control()
-    account = control.ask("GET", ("accounts", options.address))
+    expected = _expected(control, options.address)
     stream = control.fetch(("mail", options.address, "messages"))
     _make_empty(options.destination)
     counts: Counter[str] = Counter()
     try:
-        with ProgressBar("messages", account.get("messages", 0)) as bar:
+        with ProgressBar("exporting", expected) as bar:
             _write(stream, _FORMATS[options.format](options.destination), counts, bar)
     except OSError as fault:
         raise CommandFailure(f"{fault.filename or options.destination}: {fault.strerror}") from None
@@ -87,6 +87,16 @@ def export(session: Session) -> int:
     else:
         print(f"{counts.total()} messages in {len(counts)} mailboxes written to {options.destination}")
     return OK
+
+
+def _expected(control: Control, address: str) -> int:
+    """Messages of the account; 0, not known, when it has left the directory and only its mail is there."""
+    try:
+        return int(control.ask("GET", ("accounts", address)).get("messages", 0))
+    except OperationRefused as refusal:
+        if refusal.code != "no-such-account":
+            raise
+        return 0
 
 
 def _make_empty(folder: str) -> None:
@@ -141,7 +151,7 @@ def _sources(source: str, mailbox: str | None) -> Iterator[Source]:
         yield _named(mailbox), mbox.read_mbox(source)
         return
     if mailbox is not None:
-        raise CommandFailure("--mailbox is for an mbox file; a folder names its mailboxes itself", status=2)
+        raise CommandFailure("--mailbox is for an mbox file; a folder names its mailboxes itself", status=USAGE)
     if maildir.is_maildir(source):
         for name, folder in maildir.find_folders(source):
             yield name, _maildir_messages(folder)

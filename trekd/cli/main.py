@@ -11,6 +11,8 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
+from twisted.logger import globalLogBeginner, textFileLogObserver
+
 from trekd import __version__
 from trekd.cli import accounts, mail, server
 from trekd.cli.failures import FAILED, CommandFailure
@@ -34,6 +36,7 @@ def make_parser() -> ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", default=DEFAULT_CONFIG, help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument("--debug", action="store_true", help="show what goes on inside, on standard error")
     parser.add_argument("--version", action="version", version=f"trekctl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in (accounts, server, mail):
@@ -49,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     @return: the exit code.
     """
     options = make_parser().parse_args(argv)
+    _begin_logging(options.debug)
     try:
         with Session(options) as session:
             status: int = options.function(session)
@@ -63,6 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return _tell(("interrupted",), "interrupted", INTERRUPTED, options.json)
+
+
+def _begin_logging(is_shown: bool) -> None:
+    """Send what the rooms log to standard error or nowhere: failures are told in one line."""
+    observers = [textFileLogObserver(sys.stderr)] if is_shown else []
+    globalLogBeginner.beginLoggingTo(observers, discardBuffer=not is_shown, redirectStandardIO=False)
 
 
 def _tell(lines: Sequence[str], code: str, status: int, as_json: bool) -> int:

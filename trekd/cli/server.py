@@ -40,6 +40,8 @@ def status(session: Session) -> int:
     shown = {name.replace("_", " "): value for name, value in facts.items()}
     if isinstance(started := facts.get("started"), (int, float)):
         shown["started"] = f"{time_text(started)} (up {span_text(time.time() - started)})"
+    if isinstance(listeners := facts.get("listeners"), list):
+        shown["listeners"] = [f"{name} on {endpoint}" for name, endpoint in listeners]
     services = ", ".join(f"{name} {count}" for name, count in counted["services"].items())
     shown["sessions"] = f"{counted['total']}, {counted['logged_in']} logged in" + (f" ({services})" if services else "")
     print_fields(shown)

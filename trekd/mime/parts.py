@@ -73,9 +73,11 @@ def unpack(parts: bytes) -> Part:
     @raise StoreCorrupt: these octets are no index.
     """
     try:
-        part, _ = _unpack(parts, 0)
+        part, end = _unpack(parts, 0)
     except (StructError, IndexError, UnicodeDecodeError, RecursionError) as error:
         raise StoreCorrupt("part index") from error
+    if end != len(parts):
+        raise StoreCorrupt("part index")
     return part
 
 

@@ -12,7 +12,7 @@ from trekd import errors
 from trekd.errors import TrekError
 from trekd.mime.header import split_header
 from trekd.queue.spool import Entry
-from trekd.smtp.grammar.paths import write_mailbox
+from trekd.smtp.grammar.paths import write_mailbox, write_path
 
 _STATUS: tuple[tuple[type[TrekError], str, str], ...] = (
     (errors.OverQuota, "5.2.2", "the mailbox is full"),
@@ -32,49 +32,58 @@ def failure_notice(entry: Entry, content: bytes, failure: TrekError, hostname: s
 
     @param content: the undelivered message; its header is returned.
     """
-    status, reason = next(
-        ((status, text) for kind, status, text in _STATUS if isinstance(failure, kind)), ("5.0.0", "it was refused")
-    )
-    reverse_path = entry.transaction.reverse_path
-    assert reverse_path is not None  # the caller looked
-    recipient, sender = write_mailbox(entry.recipient.address), write_mailbox(reverse_path)
+    sender, recipient = entry.transaction.reverse_path, write_mailbox(entry.recipient.address)
+    assert sender is not None  # the caller looked
+    known = ((status, text) for kind, status, text in _STATUS if isinstance(failure, kind))
+    status, reason = next(known, ("5.0.0", "it was refused"))
     boundary = f"=_{secrets.token_hex(16)}"
-    arrived = format_datetime(datetime.fromtimestamp(entry.arrived, UTC))
-    fields = [f"Reporting-MTA: dns; {hostname}", f"Arrival-Date: {arrived}"]
-    if entry.transaction.envelope_id:
-        fields.insert(0, f"Original-Envelope-Id: {entry.transaction.envelope_id}")
-    fields.append("")
-    if entry.recipient.original:
-        fields.append(f"Original-Recipient: {entry.recipient.original}")
-    fields += [f"Final-Recipient: {_address_type(recipient)}; {recipient}", "Action: failed", f"Status: {status}"]
-    head = [
+    report = "message/delivery-status" if recipient.isascii() else "message/global-delivery-status"
+    lines = [
         f"From: Mail Delivery <MAILER-DAEMON@{hostname}>",
-        f"To: <{sender}>",
+        f"To: {write_path(sender)}",
         "Subject: Your message was not delivered",
-        f"Date: {format_datetime(datetime.fromtimestamp(now, UTC))}",
+        f"Date: {_date(now)}",
         f"Message-ID: <{secrets.token_hex(10)}@{hostname}>",
         "Auto-Submitted: auto-replied",
         "MIME-Version: 1.0",
         f'Content-Type: multipart/report; report-type=delivery-status; boundary="{boundary}"',
         "",
-        f"--{boundary}",
-        "Content-Type: text/plain; charset=utf-8",
-        "Content-Transfer-Encoding: 8bit",
-        "",
+        *_part(boundary, "text/plain; charset=utf-8"),
         f"Your message was not delivered to {recipient}: {reason}.",
         "",
-        f"--{boundary}",
-        f"Content-Type: message/{'delivery-status' if recipient.isascii() else 'global-delivery-status'}",
+        *_part(boundary, report),
+        *_status_fields(entry, recipient, status, hostname),
         "",
-        *fields,
-        "",
-        f"--{boundary}",
-        "Content-Type: text/rfc822-headers",
-        "",
+        *_part(boundary, "text/rfc822-headers"),
         "",
     ]
     header = content[: min(split_header(content), MAX_HEADER)]
-    return "\r\n".join(head).encode() + header + f"\r\n--{boundary}--\r\n".encode()
+    return "\r\n".join(lines).encode() + header + f"\r\n--{boundary}--\r\n".encode()
+
+
+def _part(boundary: str, kind: str) -> list[str]:
+    """What stands in front of one part's body."""
+    return [f"--{boundary}", f"Content-Type: {kind}", "Content-Transfer-Encoding: 8bit", ""]
+
+
+def _status_fields(entry: Entry, recipient: str, status: str, hostname: str) -> list[str]:
+    """C{per-message-fields} and C{per-recipient-fields} (RFC 3464 §2.2, §2.3)."""
+    envelope_id = entry.transaction.envelope_id
+    original = entry.recipient.original
+    return [
+        *([f"Original-Envelope-Id: {envelope_id}"] if envelope_id else []),
+        f"Reporting-MTA: dns; {hostname}",
+        f"Arrival-Date: {_date(entry.arrived)}",
+        "",
+        *([f"Original-Recipient: {original}"] if original else []),
+        f"Final-Recipient: {_address_type(recipient)}; {recipient}",
+        "Action: failed",
+        f"Status: {status}",
+    ]
+
+
+def _date(seconds: float) -> str:
+    return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
 def _address_type(address: str) -> str:

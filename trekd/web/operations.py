@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.logger import Logger
 
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, NewAccount, Status
@@ -33,6 +34,8 @@ from trekd.web.messages import StoredMessage, export, read_record
 Facts = Mapping[str, Any]
 MAX_QUOTA = 2**53
 MAX_NAME = 1000
+_log = Logger()
+
 _FIELDS = ("plan", "name", "quota", "status", "aliases", "senders", "subscription")
 
 
@@ -111,7 +114,7 @@ class Operations:
         session, address = _text(wanted, "session", None), _text(wanted, "address", None)
         if (session is None) == (address is None):
             raise SyntaxFault("either a session or an address")
-        principal = None if address is None else Address.parse(address).principal
+        principal = None if address is None else _address(address).principal
         return {"kicked": self._ledger().kick(session, principal)}
 
     async def reload(self) -> Facts:
@@ -158,6 +161,8 @@ class Operations:
         new = [self._new_account(each) for each in listed]
         async for step in _steps(self._administration(), new):
             yield step
+        for each in new:
+            _log.info("account {principal} added", principal=each.address.principal)
         yield {"added": [str(each.address).lower() for each in new]}
 
     async def change(self, address: str, body: object) -> Facts:
@@ -170,6 +175,7 @@ class Operations:
         for alias in account.aliases:
             self._check_served(alias)
         await self._administration().change(account)
+        _log.info("account {principal} changed: {fields}", principal=account.principal, fields=", ".join(fields))
         if "quota" in fields or "plan" in fields:
             await self._renew_quota(account)
         ended = 0
@@ -182,13 +188,16 @@ class Operations:
         password = _text(_object(body, "password"), "password", None)
         if password is None:
             raise SyntaxFault("a password")
-        await self._administration().set_password(Address.parse(address), password)
+        parsed = _address(address)
+        await self._administration().set_password(parsed, password)
+        _log.info("password of {principal} changed", principal=parsed.principal)
         return {}
 
     async def remove(self, address: str, with_mail: bool) -> Facts:
         """Remove an account and end its sessions; with its mail when that is asked for."""
-        parsed = Address.parse(address)
+        parsed = _address(address)
         await self._administration().remove(parsed)
+        _log.info("account {principal} removed", principal=parsed.principal, with_mail=with_mail)
         ended = 0 if self._with.ledger is None else self._with.ledger.kick(principal=parsed.principal)
         if with_mail:
             await self._with.store().remove(parsed.principal)
@@ -244,7 +253,7 @@ class Operations:
         return self._with.administration
 
     async def _account(self, address: str) -> Account:
-        found = await self._with.directory.find(Address.parse(address))
+        found = await self._with.directory.find(_address(address))
         if not isinstance(found, Account):
             raise NoSuchAccount(address)
         return found
@@ -254,7 +263,7 @@ class Operations:
 
     async def _stored(self, address: str) -> PrincipalId:
         """The account with mail that an address means; it may have left the directory."""
-        parsed = Address.parse(address)
+        parsed = _address(address)
         found = await self._with.directory.find(parsed)
         principal = found.principal if isinstance(found, Account) else parsed.principal
         if principal not in await self._with.store().accounts() and not isinstance(found, Account):
@@ -262,7 +271,7 @@ class Operations:
         return principal
 
     async def _open_stored(self, principal: PrincipalId) -> IAccountStore:
-        found = await self._with.directory.find(Address.parse(principal))
+        found = await self._with.directory.find(_address(principal))
         if isinstance(found, Account) and found.principal == principal:
             return await self._open(found)
         return await self._with.store().open(principal)
@@ -274,7 +283,7 @@ class Operations:
 
     def _new_account(self, body: object) -> NewAccount:
         fields = _object(body, "address", "password", "plan", "quota", "name")
-        address = Address.parse(_text(fields, "address", ""))
+        address = _address(_text(fields, "address", ""))
         self._check_served(address)
         plan = _text(fields, "plan", None) or self._with.config().directory.local.default_plan
         self._check_plan(plan)
@@ -360,6 +369,13 @@ def _changed(account: Account, fields: Mapping[str, object]) -> Account:
 # --- JSON, not trusted to have the shape it should have --------------------------------------------
 
 
+def _address(text: str) -> Address:
+    try:
+        return Address.parse(text)
+    except SyntaxFault:
+        raise SyntaxFault(f"a full mail address, not {text!r}") from None
+
+
 def _object(body: object, *keys: str) -> Mapping[str, object]:
     if not isinstance(body, dict) or not body.keys() <= set(keys):
         raise SyntaxFault(f"an object with {', '.join(keys)}")
@@ -406,4 +422,4 @@ def _addresses(fields: Mapping[str, object], key: str, default: tuple[Address, .
         return default
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise SyntaxFault(f"{key} as a list of addresses")
-    return tuple(Address.parse(each) for each in value)
+    return tuple(_address(each) for each in value)

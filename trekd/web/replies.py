@@ -37,6 +37,8 @@ def _about(text: str) -> Callable[[TrekError], str]:
     return lambda error: text.format(error.args[0] if error.args else "it")
 
 
+_INSIDE = "something went wrong inside; the daemon's log, or trekctl --debug, has the whole story"
+
 _ANSWERS: dict[type[TrekError], Answer] = {
     AccountExists: (409, "account-exists", _about("{} is already taken by an account or an alias")),
     NoSuchAccount: (404, "no-such-account", _about("there is no account {}")),
@@ -54,8 +56,8 @@ _ANSWERS: dict[type[TrekError], Answer] = {
     StoreBusy: (503, "store-busy", lambda error: "the account's storage is busy; try later"),
     Unavailable: (503, "unavailable", lambda error: "not possible now; try later"),
     Refused: (409, "refused", lambda error: f"refused ({type(error).__name__})"),
-    Broken: (500, "broken", lambda error: "something went wrong inside; the log has the whole story"),
-    TrekError: (500, "broken", lambda error: "something went wrong inside; the log has the whole story"),
+    Broken: (500, "broken", lambda error: _INSIDE),
+    TrekError: (500, "broken", lambda error: _INSIDE),
 }
 
 

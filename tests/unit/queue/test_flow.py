@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from zope.interface.verify import verifyObject
 
 from tests.unit.queue.support import ALICE, BOB, MESSAGE, PostOffice, run
 from trekd.errors import Broken, MailLoop, NoSuchRecipient, OverQuota, StoreBusy, StoreFull
-from trekd.queue.interfaces import MailTransaction, Recipient, RouteKind
+from trekd.queue.interfaces import IMailFlow, MailTransaction, Recipient, RouteKind
 from trekd.queue.routing import LOCAL
 from trekd.smtp.grammar.paths import POSTMASTER
 
@@ -18,6 +19,10 @@ def office(tmp_path: Path) -> PostOffice:
 
 def failures(outcomes: object) -> list[type | None]:
     return [type(one.failure) if one.failure else None for one in outcomes]  # type: ignore[attr-defined]
+
+
+def test_the_flow_keeps_its_contract(office: PostOffice) -> None:
+    assert verifyObject(IMailFlow, office.flow)
 
 
 def test_a_copy_begins_with_its_trace_fields(office: PostOffice) -> None:

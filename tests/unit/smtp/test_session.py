@@ -2,11 +2,14 @@
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.mail import smtp
+from zope.interface.verify import verifyObject
 
 from tests.fakes.submission import FakeSite
 from tests.unit.smtp.support import MESSAGE, Client, codes, lmtp
 from tests.wire.runner import Wire
 from trekd.errors import DirectoryDown, TooManyFailures, TooManyUnauthenticated
+from trekd.portal.interfaces import IConnection, IMailUser
 from trekd.smtp.protocol import LINGER
 from trekd.smtp.session import MAX_COMMANDS, SUBMISSION, SUBMISSIONS
 from trekd.smtp.stream import PAUSE_AT
@@ -303,6 +306,14 @@ def test_a_connection_that_does_not_close_is_dropped() -> None:
     assert not aborted
     site.clock.advance(1)
     assert aborted
+
+
+def test_the_protocol_is_what_twisted_and_the_ledger_expect() -> None:
+    client = Client()
+    assert verifyObject(IConnection, client.wire.protocol)
+    assert isinstance(client.wire.protocol, smtp.ESMTP)
+    assert isinstance(client.site.factory, smtp.SMTPFactory)
+    assert IMailUser.providedBy(client.wire.protocol.delivery)
 
 
 def test_what_trekctl_shows() -> None:

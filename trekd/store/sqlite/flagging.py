@@ -53,7 +53,7 @@ def change_flags(transaction: Transaction, wanted: Wanted) -> MailboxChanges:
 
 def _changes(transaction: Transaction, mailbox: MailboxRow, wanted: Wanted) -> list[_Change]:
     found = transaction.database.rows(
-        f"SELECT flags, json_group_array(key & 4294967295), count(*) FROM {SELECTED} GROUP BY flags",
+        f"SELECT flags, json_group_array(slot.key & 4294967295), count(*) FROM {SELECTED} GROUP BY flags",
         (json.dumps(uids_at(wanted.view, wanted.positions)), mailbox.base),
     )
     changes = []

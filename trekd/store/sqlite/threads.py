@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 def caught(error: BaseException | None = None) -> Failure:
     """C{error}, or what was caught just now, as Deferreds carry it."""
-    return Failure(error)  # type: ignore[no-untyped-call]
+    return Failure(error)
 
 
 class Threads:
@@ -57,15 +57,16 @@ class Threads:
     def release(self) -> None:
         """End of what L{hold} announced."""
         self._running -= 1
-        if not self._running and self._closing is not None:
-            self._closing.callback(None)
+        self._tell_if_idle()
 
     def idle(self) -> Deferred[None]:
         """Fires when nothing runs; what is asked later than this call may run still."""
-        self._closing = Deferred()
-        if not self._running:
-            self._closing.callback(None)
-        return self._closing
+        done: Deferred[None] = Deferred()
+        if self._running:
+            self._closing = done
+        else:
+            done.callback(None)
+        return done
 
     def stop(self) -> None:
         """End the threads, which must be idle."""
@@ -86,18 +87,22 @@ class Threads:
         return done
 
     def _finished(self, done: Deferred[Any], good: bool, result: Any) -> None:
-        try:
-            if good:
-                done.callback(result)
-            else:
-                done.errback(result if isinstance(result, Failure) else caught(result))
-        finally:
-            self.release()
+        self._running -= 1  # before the callbacks, which may wait for idleness themselves
+        if good:
+            done.callback(result)
+        else:
+            done.errback(result)
+        self._tell_if_idle()
+
+    def _tell_if_idle(self) -> None:
+        if not self._running and self._closing is not None:
+            closing, self._closing = self._closing, None
+            closing.callback(None)
 
 
 def _started(name: str, most: int) -> ThreadPool:
     """A pool whose threads do not keep alive a process that ends without closing the store: replies are durable."""
     pool = ThreadPool(0, most, name)
-    pool.threadFactory = partial(Thread, daemon=True)
+    pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
     pool.start()
     return pool

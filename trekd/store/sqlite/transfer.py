@@ -69,7 +69,7 @@ def expunge(transaction: Transaction, mailbox: MailboxId, uids: array[int] | Non
     else:
         found = value(
             database,
-            f"SELECT json_group_array(key & 4294967295) FROM {SELECTED} WHERE (bits & 4) != 0",
+            f"SELECT json_group_array(slot.key & 4294967295) FROM {SELECTED} WHERE (bits & 4) != 0",
             (json.dumps(uids.tolist()), source.base),
         )
     messages = _selected(transaction, source, found)
@@ -122,7 +122,7 @@ def _existing(transaction: Transaction, view: MailboxView, positions: tuple[rang
         return None
     found = value(
         transaction.database,
-        f"SELECT json_group_array(key & 4294967295) FROM {SELECTED}",
+        f"SELECT json_group_array(slot.key & 4294967295) FROM {SELECTED}",
         (json.dumps(uids_at(view, positions)), source.base),
     )
     return _selected(transaction, source, found)
