@@ -81,11 +81,20 @@ class FakeDirectory:
 
 
 class FakeReactor(Clock):
-    """A clock whose calls from threads are made at once."""
+    """A clock whose calls from threads are made at once, or, after L{delay_calls}, when it is advanced."""
+
+    _delayed = False
+
+    def delay_calls(self) -> None:
+        """From now on let calls from threads wait."""
+        self._delayed = True
 
     def callFromThread(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """See C{IReactorFromThreads}."""
-        function(*args, **kwargs)
+        if self._delayed:
+            self.callLater(0, function, *args, **kwargs)
+        else:
+            function(*args, **kwargs)
 
 
 @implementer(ITLSTransport)
@@ -232,6 +241,10 @@ class IMAPSite:
     def check(self) -> tuple[str, ...]:
         """What is wrong with alice's store."""
         return now(self.account().check())
+
+    def account_total(self) -> int:
+        """How many messages are in alice's INBOX."""
+        return now(self.account().mailbox(INBOX)).total
 
     def fill(self, count: int, mailbox: str = "INBOX", flags: tuple[Flag, ...] = ()) -> None:
         """Append messages to one of alice's mailboxes."""
