@@ -117,6 +117,19 @@ def reading(database: Database) -> Iterator[None]:
             database.execute("COMMIT")
 
 
+@contextmanager
+def changing(database: Database) -> Iterator[None]:
+    """All changes inside are one transaction; it is undone when an exception leaves it."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
 def fault(code: int, text: str) -> TrekError:
     """The error of ours for a primary or extended result code of SQLite."""
     primary = code & 0xFF
