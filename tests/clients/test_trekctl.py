@@ -1,0 +1,101 @@
+"""trekctl against a started daemon, and on its files when it is down."""
+
+from __future__ import annotations
+
+import imaplib
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.clients.daemon import PASSWORD, Daemon
+
+MBOX = b"From x Wed Jul 17 02:44:25 1996\nSubject: one\nStatus: RO\n\nHello\n\nFrom x\nSubject: two\n\nZwei\n"
+
+
+def log_in(daemon: Daemon, password: str = PASSWORD, name: str = "alice@example.com") -> imaplib.IMAP4_SSL:
+    client = imaplib.IMAP4_SSL("localhost", daemon.ports["imaps"], ssl_context=daemon.client_tls)
+    client.login(name, password)
+    return client
+
+
+def refused(daemon: Daemon, password: str) -> bool:
+    try:
+        log_in(daemon, password).logout()
+    except imaplib.IMAP4.error:
+        return True
+    return False
+
+
+def test_accounts_change_at_once_in_the_running_daemon(own_daemon: Daemon) -> None:
+    own_daemon.start()
+    log_in(own_daemon).logout()
+    own_daemon.trekctl("account", "passwd", "alice@example.com", "--password-stdin", input="another\n")
+    assert refused(own_daemon, PASSWORD)
+    log_in(own_daemon, "another")
+    assert "1 of its sessions" in own_daemon.trekctl("account", "suspend", "alice@example.com")
+    assert refused(own_daemon, "another")
+    own_daemon.trekctl("account", "set", "alice@example.com", "--status", "active")
+    log_in(own_daemon, "another").logout()
+
+
+def test_sessions_are_shown_and_kicked(own_daemon: Daemon) -> None:
+    own_daemon.start()
+    client = log_in(own_daemon)
+    client.select("INBOX")
+    (session,) = own_daemon.trekctl_json("sessions", "alice@example.com")
+    assert (session["account"], session["service"], session["plan"]) == ("alice@example.com", "imap", "pro")
+    assert session["mailbox"] == "INBOX"
+    assert own_daemon.trekctl_json("status")["sessions"]["logged_in"] == 1
+    own_daemon.trekctl("kick", session["session"])
+    assert own_daemon.trekctl_json("sessions") == []
+    own_daemon.trekctl("kick", session["session"], status=1)
+
+
+def test_mail_moves_through_the_daemon_and_through_the_files(own_daemon: Daemon, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(MBOX)
+    own_daemon.start()
+    own_daemon.trekctl("import", "alice@example.com", str(tmp_path / "in"), "--mailbox", "Work/2024")
+    client = log_in(own_daemon)
+    assert client.select("Work/2024") == ("OK", [b"2"])
+    status, (found, *_) = client.fetch("1", "(FLAGS INTERNALDATE BODY[TEXT])")
+    assert status == "OK" and found[1] == b"Hello\r\n"
+    assert b"\\Seen" in found[0] and b'"17-Jul-1996 02:44:25 +0000"' in found[0]
+    client.logout()
+    own_daemon.trekctl("export", "alice@example.com", str(tmp_path / "running"))
+    own_daemon.stop()
+    own_daemon.trekctl("export", "alice@example.com", str(tmp_path / "stopped"))
+    subprocess.run(["diff", "-r", str(tmp_path / "running"), str(tmp_path / "stopped")], check=True)
+    own_daemon.trekctl("export", "alice@example.com", "--format", "maildir", str(tmp_path / "maildir"))
+    own_daemon.trekctl("import", "bob@example.com", str(tmp_path / "maildir"))
+    assert {each["account"]: each["complaints"] for each in own_daemon.trekctl_json("check")} == {
+        "alice@example.com": [],
+        "bob@example.com": [],
+    }
+    own_daemon.start()
+    client = log_in(own_daemon, name="bob@example.com")
+    assert client.select("Work/2024") == ("OK", [b"2"])
+    client.logout()
+
+
+def test_exit_codes(own_daemon: Daemon) -> None:
+    own_daemon.trekctl("account", "show", "alice@example.com")
+    own_daemon.trekctl("account", "show", "zoe@example.com", status=1)
+    own_daemon.trekctl("nonsense", status=2)
+    assert "the daemon is not running" in own_daemon.trekctl("status", status=3)
+    own_daemon.start()
+    (own_daemon.directory / "data" / "directory.sqlite").chmod(0o644)
+    own_daemon.stop()
+    complaint = own_daemon.trekctl("account", "list", status=1)
+    assert "chmod 600" in complaint and complaint.count("\n") == 1
+
+
+def test_no_traceback_when_the_reader_leaves(own_daemon: Daemon) -> None:
+    command = [sys.executable, "-m", "trekd.cli.main", "--config", str(own_daemon.config), "account", "list"]
+    listing = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=own_daemon.environment, cwd=own_daemon.directory
+    )
+    assert listing.stdout is not None and listing.stderr is not None
+    listing.stdout.close()
+    assert b"Traceback" not in listing.stderr.read()
+    listing.stderr.close()
+    listing.wait(60)
