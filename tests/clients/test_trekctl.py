@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.clients.daemon import PASSWORD, Daemon
 
 MBOX = b"From x Wed Jul 17 02:44:25 1996\nSubject: one\nStatus: RO\n\nHello\n\nFrom x\nSubject: two\n\nZwei\n"
@@ -31,8 +33,10 @@ def test_accounts_change_at_once_in_the_running_daemon(own_daemon: Daemon) -> No
     log_in(own_daemon).logout()
     own_daemon.trekctl("account", "passwd", "alice@example.com", "--password-stdin", input="another\n")
     assert refused(own_daemon, PASSWORD)
-    log_in(own_daemon, "another")
+    client = log_in(own_daemon, "another")
     assert "1 of its sessions" in own_daemon.trekctl("account", "suspend", "alice@example.com")
+    with pytest.raises((imaplib.IMAP4.abort, OSError)):
+        client.noop()
     assert refused(own_daemon, "another")
     own_daemon.trekctl("account", "set", "alice@example.com", "--status", "active")
     log_in(own_daemon, "another").logout()
