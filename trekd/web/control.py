@@ -31,9 +31,9 @@ _log = Logger()
 
 def control_site(operations: Operations) -> Site:
     """
-    Make the factory for the control socket.
+    Make the factory for the control socket.  A connection may be silent for long: somebody is asked for a password.
     """
-    site = _ControlSite(_Control(operations), requestFactory=_ControlRequest)
+    site = _ControlSite(_Control(operations), requestFactory=_ControlRequest, timeout=None)
     site.displayTracebacks = False
     return site
 
