@@ -51,7 +51,7 @@ def fill(server: Server, mailbox: bytes, count: int, size: int) -> None:
 
 def _digest(answer: bytes) -> str:
     """What two servers must agree on: the FETCH lines, without \\Recent, times of arrival and modification."""
-    lines = [line for line in answer.split(b"\r\n") if b" FETCH " in line]
+    lines = [line for line in answer.split(b"\r\n") if line.startswith(b"* ")]
     plain = b"\n".join(lines).replace(b"\\Recent", b"").replace(b'"+0000"', b"")
     plain = re.sub(rb'INTERNALDATE "[^"]*" ?', b"", plain)
     return hashlib.sha256(plain).hexdigest()[:12]

@@ -32,7 +32,7 @@ class TrekMail:
         self.name = f"TrekMail ({engine})"
         directory.mkdir(parents=True)
         self._daemon = Daemon(directory, PLANS + f'[store]\nengine = "{engine}"\n')
-        self._daemon.add_account(USER, "bench", PASSWORD)
+        self._daemon.add_accounts({USER: "bench"}, PASSWORD)
         self._daemon.start()
         self.port = self._daemon.ports["imaps"]
         self.lmtp = self._daemon.lmtp

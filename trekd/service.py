@@ -57,9 +57,17 @@ def read_config(path: str) -> Config:
 
 
 def _end_the_start(fault: ConfigFault) -> NoReturn:
-    """Say what is wrong, one line each, and end with status 1."""
+    """
+    Say what is wrong, one line each, and end with status 1.
+
+    In the foreground the lines go to standard error itself, which twistd may have turned into log events by now; a
+    daemon has none any more, so there the log has them.
+    """
     for complaint in fault.complaints:
-        print(f"trekmail: {complaint}", file=sys.stderr)
+        if sys.__stderr__ is not None and os.fstat(2).st_rdev != os.stat(os.devnull).st_rdev:
+            print(f"trekmail: {complaint}", file=sys.__stderr__, flush=True)
+        else:
+            _log.critical("{complaint}", complaint=complaint)
     raise SystemExit(1)
 
 

@@ -4,6 +4,7 @@ From the configuration to objects: the only module that knows which room stands 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -65,12 +66,21 @@ def _provider(interface: Any, name: str, key: str) -> Any:
     return found[name]
 
 
+def _make_data_dir(config: Config) -> None:
+    """Make C{server.data_dir} at first use, for this user alone."""
+    try:
+        os.makedirs(config.server.data_dir, 0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigFault(f"[server] data_dir = {config.server.data_dir!r}: {error.strerror}") from None
+
+
 def open_directory(config: Config, reactor: Any) -> IDirectory:
     """
     The directory that the configuration names, without a cache.
 
     @raise ConfigFault: it cannot be used.
     """
+    _make_data_dir(config)
     provider: IDirectoryProvider = _provider(IDirectoryProvider, config.directory.backend, "[directory] backend")
     return provider.make(config, reactor)
 
@@ -81,6 +91,7 @@ def open_store(config: Config, reactor: Any) -> IStore:
 
     @raise ConfigFault: it cannot be used.
     """
+    _make_data_dir(config)
     provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
     return provider.make(config, MimeReader(), reactor)
 

@@ -29,7 +29,6 @@ def own_daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 def _with_accounts(directory: Path) -> Daemon:
     made = Daemon(directory)
-    for name in ("alice", "bob", "carol"):
-        made.add_account(f"{name}@example.com")
-    made.add_account("nano@example.com", plan="nano")
+    people = {f"{name}@example.com": "pro" for name in ("alice", "bob", "carol")}
+    made.add_accounts({**people, "nano@example.com": "nano"})
     return made

@@ -145,9 +145,12 @@ class Daemon:
         """Run C{trekctl --json}."""
         return json.loads(self.trekctl("--json", *arguments))
 
-    def add_account(self, address: str, plan: str = "pro", password: str = PASSWORD) -> None:
-        """Add an account to the embedded directory."""
-        self.trekctl("account", "add", address, "--plan", plan, "--password-stdin", input=password + "\n")
+    def add_accounts(self, plans: dict[str, str], password: str = PASSWORD) -> None:
+        """Add accounts, address to plan, to the embedded directory."""
+        rows = (f"{address},{password},{plan}\n" for address, plan in plans.items())
+        file = self.directory / "accounts.csv"
+        file.write_text("address,password,plan\n" + "".join(rows))
+        self.trekctl("account", "import", str(file))
 
     @property
     def client_tls(self) -> ssl.SSLContext:

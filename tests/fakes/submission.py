@@ -30,6 +30,8 @@ ALICE = Account(
 )
 NANO = Account(Address("nano", "example.com"), "nano")
 PASSWORD = "secret"
+RFC_LOGIN = ("test", "1234")
+"""Who logs in in RFC 4954 §4.1."""
 
 
 @implementer(IMessageSink)
@@ -59,6 +61,7 @@ class FakeFlow:
     """
     Knows example.com; keeps what was accepted.
 
+    @ivar known: further local addresses.
     @ivar hold: when set, C{accept} and C{resolve} wait for it.
     @ivar failures: by recipient, what C{accept} or C{resolve} say of it.
     """
@@ -70,13 +73,16 @@ class FakeFlow:
         self.resolving: Deferred[None] | None = None
         self.failures: dict[str, TrekError] = {}
         self.refusals: dict[str, Exception] = {}
+        self.known: set[str] = set()
 
     async def resolve(self, account: Account | None, recipient: Address) -> Route:
         if self.resolving is not None:
             await self.resolving
         if str(recipient) in self.refusals:
             raise self.refusals[str(recipient)]
-        if recipient.domain in ("example.com", ""):
+        if str(recipient).lower() in self.known:
+            return Route(RouteKind.LOCAL)
+        if recipient.domain in ("example.com", "", *(known.rpartition("@")[2] for known in self.known)):
             if recipient.local not in ("alice", "bob", "carol", "postmaster", "jürgen"):
                 raise NoSuchRecipient
             return Route(RouteKind.LOCAL)
@@ -195,6 +201,8 @@ class FakeChecker:
             await self.hold
         if self.failure is not None:
             raise self.failure
+        if (credentials.username, credentials.password) == RFC_LOGIN:
+            return ALICE
         for account in (ALICE, NANO):
             if (credentials.username, credentials.password) == (str(account.address), PASSWORD):
                 return account

@@ -1,4 +1,9 @@
-"""The transcripts of tests/wire/smtp, whole and one octet at a time."""
+"""
+The transcripts of tests/wire/smtp, whole and one octet at a time.
+
+Their header names the C{service}, how many C{messages} are accepted in the end, and, where the RFCs' own sessions
+need them, further addresses that are C{known} here and mailboxes that are C{full}.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +31,9 @@ class TrickleWire(Wire):
 def make(transcript: Transcript) -> FakeSite:
     site = FakeSite(SERVICES[transcript.header["service"]], max_message=1_000_000)
     site.flow.failures["carol@example.com"] = OverQuota(100)
+    site.flow.known.update(transcript.header.get("known", "").split())
+    for address in transcript.header.get("full", "").split():
+        site.flow.failures[address] = OverQuota(100)
     site.flow.refusals["down@example.com"] = DirectoryDown()
     return site
 

@@ -104,8 +104,8 @@ class FileControl:
     def _wait(self, work: Awaitable[T]) -> T:
         """Let the reactor turn until the work is done."""
         outcome: list[T | Failure] = []
-        Deferred.fromCoroutine(_awaited(work)).addBoth(outcome.append)
         with _rights_of_owner(self._config.server.data_dir):
+            Deferred.fromCoroutine(_awaited(work)).addBoth(outcome.append)
             while not outcome:
                 _reactor.iterate(_TURN)
         result = outcome[0]
@@ -144,9 +144,9 @@ class _Pieces(RawIOBase):
 
 @contextmanager
 def _rights_of_owner(folder: str) -> Iterator[None]:
-    """Act with the rights of a folder's owner, if this is root."""
+    """Act with the rights of a folder's owner, if this is root; a folder that is not there yet will be root's."""
     try:
-        owner = os.stat(folder)
+        owner = os.stat(folder if os.path.exists(folder) else "/")
     except OSError as fault:
         raise ConfigFault(f"{folder}: {os.strerror(fault.errno or 0)}") from None
     if os.geteuid() or not owner.st_uid:

@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = make_parser().parse_args(argv)
     _begin_logging(options.debug)
+    os.umask(0o077)
     try:
         with Session(options) as session:
             status: int = options.function(session)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from twisted.logger import Logger
 
 from trekd.directory.interfaces import Account, Status
-from trekd.errors import Broken, MailLoop, NoSuchRecipient, NotPermitted, TrekError
+from trekd.errors import Broken, ConfigFault, MailLoop, NoSuchRecipient, NotPermitted, TrekError
 from trekd.mime.header import field_values
 from trekd.queue.routing import Found, Plans
 from trekd.smtp.grammar.paths import write_path
@@ -94,11 +94,11 @@ class LocalDelivery:
             store = await self._store.open(account.principal, self._plans.quota(account))
             prefix = f"Return-Path: {write_path(reverse_path)}\r\nDelivered-To: {account.address}\r\n"
             await store.append(INBOX, [NewMessage(message, prefix.encode())])
-        except TrekError as error:
-            return error
-        except Exception:
-            log.failure("delivery failed", principal=account.principal)
-            return Broken()
+        except Exception as error:
+            if isinstance(error, TrekError) and not isinstance(error, Broken | ConfigFault):
+                return error
+            log.failure("delivery to {principal} failed", principal=account.principal)
+            return error if isinstance(error, TrekError) else Broken()
         return None
 
     @staticmethod

@@ -12,7 +12,7 @@ from trekd import errors
 from trekd.errors import TrekError
 from trekd.mime.header import split_header
 from trekd.queue.spool import Entry
-from trekd.smtp.grammar.paths import write_mailbox, write_path
+from trekd.smtp.grammar.paths import write_mailbox, write_path, xtext
 
 _STATUS: tuple[tuple[type[TrekError], str, str], ...] = (
     (errors.OverQuota, "5.2.2", "the mailbox is full"),
@@ -68,14 +68,14 @@ def _part(boundary: str, kind: str) -> list[str]:
 
 def _status_fields(entry: Entry, recipient: str, status: str, hostname: str) -> list[str]:
     """C{per-message-fields} and C{per-recipient-fields} (RFC 3464 §2.2, §2.3)."""
-    envelope_id = entry.transaction.envelope_id
-    original = entry.recipient.original
+    envelope_id = xtext(entry.transaction.envelope_id)
+    kind, _, original = entry.recipient.original.partition(";")
     return [
         *([f"Original-Envelope-Id: {envelope_id}"] if envelope_id else []),
         f"Reporting-MTA: dns; {hostname}",
         f"Arrival-Date: {_date(entry.arrived)}",
         "",
-        *([f"Original-Recipient: {original}"] if original else []),
+        *([f"Original-Recipient: {kind}; {xtext(original)}"] if original else []),
         f"Final-Recipient: {_address_type(recipient)}; {recipient}",
         "Action: failed",
         f"Status: {status}",

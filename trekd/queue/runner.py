@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from trekd.errors import Broken, TrekError, Unavailable
+from trekd.errors import Broken, StoreCorrupt, TrekError, Unavailable
 from trekd.queue.flow import MailFlow
 from trekd.queue.interfaces import MailTransaction, Recipient, RouteKind
 from trekd.queue.notices import failure_notice
@@ -56,12 +56,19 @@ class LocalRunner:
             await self._ended
 
     async def _pass(self) -> None:
-        """Take what is due; a fault of ours ends the pass, not the loop."""
+        """Take what is due; a fault of ours ends neither the loop nor, at one entry, the pass."""
         try:
             for entry in await self._spool.due(RouteKind.LOCAL, self._clock.seconds(), BATCH):
-                await self._try(entry)
+                await self._guarded(entry)
         except Exception:
             log.failure("the queue cannot be run")
+
+    async def _guarded(self, entry: Entry) -> None:
+        try:
+            await self._try(entry)
+        except Exception:
+            log.failure("queued message {id} cannot be tried", id=entry.message)
+            await self._spool.postpone(entry.number, self._clock.seconds() + INTERVAL, Broken.__name__)
 
     async def _try(self, entry: Entry) -> None:
         failure = await self._flow.retry(entry)
@@ -92,7 +99,11 @@ class LocalRunner:
             return True
         if "NEVER" in entry.recipient.notify:
             return True
-        content = await self._spool.content(entry.message)
+        try:
+            content = await self._spool.content(entry.message)
+        except StoreCorrupt:
+            log.error("queued message {id} is gone; its sender is told", id=entry.message)
+            content = b""
         notice = failure_notice(entry, content, failure, self._hostname, self._clock.seconds())
         local, _, domain = transaction.principal.rpartition("@")
         sink = self._flow.receive()

@@ -22,7 +22,7 @@ from twisted.protocols.policies import ProtocolWrapper
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from trekd.errors import BadCredentials, TrekError
+from trekd.errors import BadCredentials, Broken, TrekError
 from trekd.portal.interfaces import IConnection, ILease, IMailUser, IPeerPassword, Logout
 from trekd.smtp import replies
 from trekd.smtp.commands.table import TABLE
@@ -176,11 +176,11 @@ class SubmissionProtocol(smtp.ESMTP):
             _, avatar, log_out = await self.portal.login(password, self._lease, smtp.IMessageDelivery)
         except UnauthorizedLogin:
             raise BadCredentials from None
-        if self._gone:
+        user: IMailUser | None = IMailUser(avatar, None)
+        if self._gone or user is None:
             log_out()
-            raise ConnectionEnded
+            raise ConnectionEnded if self._gone else Broken(f"the realm's avatar is no {IMailUser.__name__}")
         self.delivery, self._log_out, self.authenticated = avatar, log_out, True
-        user: IMailUser = IMailUser(avatar)
         return user
 
     @property

@@ -27,7 +27,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from trekd.config.schema import SMTPConfig
-from trekd.errors import TrekError
+from trekd.errors import Broken, ConfigFault, TrekError
 from trekd.portal.interfaces import ILedger, IMailUser, IPeerPassword
 from trekd.queue.interfaces import IMailFlow, Recipient
 from trekd.smtp import replies
@@ -209,11 +209,12 @@ class Session:
         except TrekError as error:
             if self.stream.fatal:
                 return self.end(replies.LINE_WITHOUT_END)
+            self.log_our_fault(error)
             self.send(replies.answer(error))
         except ConnectionEnded:
             raise
-        except Exception:
-            log.failure("command failed", session=self.connection.session, peer=self.connection.peer)
+        except Exception as error:
+            self.log_our_fault(error)
             self.send(replies.OUR_FAULT)
         return self._count()
 
@@ -272,6 +273,11 @@ class Session:
         if answer.is_error and (not self.service.lmtp or answer.reply_code in _PROTOCOL_ERRORS):
             self._errors += 1
         self.connection.write(answer.wire())
+
+    def log_our_fault(self, error: Exception) -> None:
+        """Log an error whole, inside its C{except}, unless it is the client's or only for now."""
+        if not isinstance(error, TrekError) or isinstance(error, Broken | ConfigFault):
+            log.failure("command failed", session=self.connection.session, peer=self.connection.peer)
 
     def message_accepted(self) -> None:
         """The client did what it is here for: the counts of errors and commands start again."""

@@ -2,14 +2,16 @@
 
 import email
 import email.policy
+from dataclasses import replace
 from pathlib import Path
 
-from tests.unit.queue.support import ALICE, PostOffice, run
+from tests.unit.queue.support import ALICE, MESSAGE, PostOffice, run
 from trekd.config.schema import QueueConfig
 from trekd.errors import NoSuchRecipient, OverQuota, StoreBusy
 from trekd.queue.interfaces import MailTransaction
 from trekd.queue.runner import INTERVAL
 from trekd.queue.schedule import Schedule
+from trekd.queue.spool import INLINE, Entry
 
 
 def test_a_busy_store_gets_its_copy_later(tmp_path: Path) -> None:
@@ -45,6 +47,73 @@ def test_a_full_mailbox_beside_others_ends_in_a_notice(tmp_path: Path) -> None:
     assert b"Status: 5.2.2" in octets
     assert "Subject: x" in header.get_content()
     assert "body" not in header.get_content()
+    run(office.runner.stop())
+
+
+def test_a_message_that_is_gone_is_given_up_with_a_notice(tmp_path: Path) -> None:
+    """Lost files are a disaster, but not a silent one, and no stop for what waits behind."""
+    office = PostOffice(tmp_path, max_age=3600)
+    office.post.box("bob@example.com").failure = StoreBusy()
+    office.accept("bob@example.com", submitter=ALICE, message=MESSAGE + b"x" * INLINE)
+    office.accept("bob@example.com", submitter=ALICE)
+    (tmp_path / "queue" / "messages" / run(office.spool.entries(1))[0].message).unlink()
+    office.post.box("bob@example.com").failure = None
+    office.runner.start()
+    office.clock.pump([INTERVAL] * 300)
+    assert len(office.inbox("bob@example.com")) == 1
+    assert len(office.inbox("alice@example.com")) == 1
+    assert office.pending() == 0
+    run(office.runner.stop())
+
+
+def test_one_entry_that_breaks_us_does_not_stop_the_others(tmp_path: Path) -> None:
+    office = PostOffice(tmp_path)
+    for name in ("bob", "nano"):
+        office.post.box(f"{name}@example.com").failure = StoreBusy()
+        office.accept(f"{name}@example.com", submitter=ALICE)
+        office.post.box(f"{name}@example.com").failure = None
+    retry, tried = office.flow.retry, list[str]()
+
+    async def breaks_first(entry: Entry) -> object:
+        tried.append(str(entry.recipient.address))
+        if entry.recipient.address.local == "bob":
+            raise ZeroDivisionError
+        return await retry(entry)
+
+    office.flow.retry = breaks_first  # type: ignore[method-assign, assignment]
+    office.runner.start()
+    assert tried == ["bob@example.com", "nano@example.com"]
+    assert len(office.inbox("nano@example.com")) == 1
+    assert office.pending() == 1
+    run(office.runner.stop())
+
+
+def test_who_wants_no_notice_gets_none(tmp_path: Path) -> None:
+    """RFC 3461 §4.1: NOTIFY=NEVER; and none goes to the null path."""
+    office = PostOffice(tmp_path)
+    office.post.box("bob@example.com").failure = OverQuota(1)
+    quiet = replace(office.local("bob@example.com"), notify=("NEVER",))
+    loud = office.local("bob@example.com")
+    nano = office.local("nano@example.com")
+    office.take(MailTransaction(ALICE.address, (nano, quiet), ALICE.principal))
+    office.take(MailTransaction(None, (nano, loud), ALICE.principal))
+    office.runner.start()
+    assert office.pending() == 0
+    assert office.inbox("alice@example.com") == []
+    run(office.runner.stop())
+
+
+def test_a_notice_repeats_what_the_sender_called_things(tmp_path: Path) -> None:
+    """RFC 3464 §2.2.1, §2.3.1: decoded from their xtext (RFC 3461 §4.2, §4.4)."""
+    office = PostOffice(tmp_path)
+    office.post.box("bob@example.com").failure = OverQuota(1)
+    bob = replace(office.local("bob@example.com"), original="rfc822;Bob+2B1@x.example")
+    transaction = MailTransaction(ALICE.address, (office.local("nano@example.com"), bob), ALICE.principal)
+    office.take(replace(transaction, envelope_id="QQ+2B1"))
+    office.runner.start()
+    (notice,) = office.inbox("alice@example.com")
+    assert b"\r\nOriginal-Envelope-Id: QQ+1\r\n" in notice
+    assert b"\r\nOriginal-Recipient: rfc822; Bob+1@x.example\r\n" in notice
     run(office.runner.stop())
 
 

@@ -25,7 +25,7 @@ A = Address("a", "example.com")
         (b"MAIL FROM:<@hop.example,@two.example:a@example.com>", Mail(A)),
         (b"MAIL FROM:<a@example.com> SIZE=1000 BODY=8BITMIME", Mail(A, size=1000, eight_bit=True)),
         (b"MAIL FROM:<a@example.com> body=7bit smtputf8", Mail(A, utf8=True)),
-        (b"MAIL FROM:<a@example.com> RET=HDRS ENVID=QQ+2B1", Mail(A, ret="HDRS", envid="QQ+1")),
+        (b"MAIL FROM:<a@example.com> RET=HDRS ENVID=QQ+2B1", Mail(A, ret="HDRS", envid="QQ+2B1")),
         (b"MAIL FROM:<a@example.com> AUTH=e+3Dmc2@example.com", Mail(A)),
         (b"MAIL FROM:<a@example.com> AUTH=<>", Mail(A)),
         (b"RCPT TO:<a@example.com>", Recipient(A)),
@@ -39,7 +39,7 @@ A = Address("a", "example.com")
         (b"RCPT TO:<a@[IPv6:2001:db8::1]>", Recipient(Address("a", "[ipv6:2001:db8::1]"))),
         (
             b"RCPT TO:<a@example.com> NOTIFY=SUCCESS,delay ORCPT=rfc822;Bob+20B@x.example",
-            Recipient(A, notify=("SUCCESS", "DELAY"), orcpt="rfc822;Bob B@x.example"),
+            Recipient(A, notify=("SUCCESS", "DELAY"), orcpt="rfc822;Bob+20B@x.example"),
         ),
         (b"RCPT TO:<a@example.com> NOTIFY=NEVER", Recipient(A, notify=("NEVER",))),
         ("RCPT TO:<jürgen@bücher.example>".encode(), Recipient(Address("jürgen", "bücher.example"))),

@@ -1,6 +1,7 @@
 """The session: order, limits, clocks, flow control, and its ends."""
 
 import pytest
+from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from twisted.mail import smtp
 from zope.interface.verify import verifyObject
@@ -8,7 +9,7 @@ from zope.interface.verify import verifyObject
 from tests.fakes.submission import FakeSite
 from tests.unit.smtp.support import MESSAGE, Client, codes, lmtp
 from tests.wire.runner import Wire
-from trekd.errors import DirectoryDown, TooManyFailures, TooManyUnauthenticated
+from trekd.errors import DirectoryDown, StoreFull, TooManyFailures, TooManyUnauthenticated
 from trekd.portal.interfaces import IConnection, IMailUser
 from trekd.smtp.protocol import LINGER
 from trekd.smtp.session import MAX_COMMANDS, SUBMISSION, SUBMISSIONS
@@ -235,6 +236,38 @@ def test_a_login_line_may_be_long_but_not_endless() -> None:
     assert [line[:9] for line in wire.read().splitlines()] == [b"334 ", b"500 5.5.6", b"250 2.0.0"]
 
 
+def test_an_endless_login_line_ends_the_session() -> None:
+    site = FakeSite(SUBMISSIONS)
+    wire = Wire(site.factory)
+    wire.send(b"EHLO c\r\nAUTH LOGIN\r\n")
+    for _ in range(100):
+        wire.send(b"A" * 4096)
+    assert codes(wire.read())[-1] == 500
+    assert wire.closed
+
+
+@pytest.mark.parametrize(
+    "response", [b"AP9hAGI=", b"YQBiAGM=", b"AGEAYgBj", b"YQ==", b"\xff\xff", "é".encode(), b"A A A A"]
+)
+def test_odd_responses_are_refused_before_any_password_is_tried(response: bytes) -> None:
+    """RFC 4616 §2: three parts in UTF-8, and nobody acts for somebody else."""
+    site = FakeSite(SUBMISSIONS)
+    wire = Wire(site.factory)
+    wire.send(b"EHLO c\r\nAUTH PLAIN\r\n" + response + b"\r\n")
+    assert codes(wire.read())[-1] == 501
+    wire.send(b"AUTH LOGIN AGEAYg==\r\n")
+    assert codes(wire.read()) == [501]
+    assert site.checker.seen == []
+
+
+def test_a_checker_of_twisteds_own_may_refuse_as_it_does() -> None:
+    site = FakeSite(SUBMISSIONS)
+    site.checker.failure = UnauthorizedLogin()
+    wire = Wire(site.factory)
+    wire.send(b"EHLO c\r\nAUTH PLAIN AGEAYg==\r\n")
+    assert wire.read().splitlines()[-1].startswith(b"535 5.7.8")
+
+
 def test_names_of_any_language_log_in() -> None:
     site = FakeSite(SUBMISSIONS)
     wire = Wire(site.factory)
@@ -281,6 +314,22 @@ def test_an_unexpected_error_is_one_fixed_sentence() -> None:
     answer = client.ask(b"RCPT TO:<bob@example.com>", b"RCPT TO:<carol@example.com>")
     assert codes(answer) == [451, 250]
     assert b"secret" not in answer
+
+
+def test_an_unexpected_error_of_the_flow_is_no_acceptance() -> None:
+    client = Client()
+    client.begin()
+    client.ask(b"DATA")
+    client.site.flow.hold = hold = Deferred()
+    client.send(MESSAGE + b".\r\n")
+    hold.errback(ZeroDivisionError("secret detail"))
+    answer = client.wire.read()
+    assert codes(answer) == [451] and b"secret" not in answer
+    client.site.flow.hold = hold = Deferred()
+    client.submit(MESSAGE)
+    hold.errback(StoreFull())
+    assert client.wire.read().startswith(b"452 4.3.1")
+    assert all(sink.discarded for sink in client.site.flow.sinks)
 
 
 def test_words_after_the_end_are_for_nobody() -> None:

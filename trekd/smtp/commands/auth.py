@@ -53,6 +53,7 @@ async def _log_in(session: Session, username: str, password: str) -> None:
     try:
         session.user = await connection.log_in(credentials)
     except TrekError as error:
+        session.log_our_fault(error)
         session.send(replies.login_answer(error))
         session.failed_logins += 1
         if session.failed_logins >= session.site.config.max_auth_failures:

@@ -124,14 +124,12 @@ async def _deliver(session: Session, draft: Draft, intake: Intake) -> None:
     """Hand a complete message to the mail flow; the reply leaves when it is durable."""
     try:
         if intake.fault is not None:
-            outcomes = tuple(Outcome(recipient, intake.fault) for recipient in draft.recipients)
-        else:
-            outcomes = await session.site.flow.accept(_transaction(session, draft), intake.sink)
-    except TrekError as error:
-        outcomes = tuple(Outcome(recipient, error) for recipient in draft.recipients)
-    except Exception:
-        log.failure("message {id} could not be taken", id=draft.id, session=session.connection.session)
-        outcomes = tuple(Outcome(recipient, Broken()) for recipient in draft.recipients)
+            raise intake.fault
+        outcomes = await session.site.flow.accept(_transaction(session, draft), intake.sink)
+    except Exception as error:
+        session.log_our_fault(error)
+        failure = error if isinstance(error, TrekError) else Broken()
+        outcomes = tuple(Outcome(recipient, failure) for recipient in draft.recipients)
     _log(session, draft, intake, outcomes)
     session.reset()
     if any(outcome.failure is None for outcome in outcomes):

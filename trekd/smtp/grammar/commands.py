@@ -47,7 +47,7 @@ class Mail:
     @ivar eight_bit: C{BODY=8BITMIME} (RFC 6152 §2).
     @ivar utf8: C{SMTPUTF8} (RFC 6531 §3.4).
     @ivar ret: C{FULL}, C{HDRS} or C{None} (RFC 3461 §4.3).
-    @ivar envid: decoded, C{None} when absent (RFC 3461 §4.4).
+    @ivar envid: as given, in xtext, C{None} when absent (RFC 3461 §4.4).
     """
 
     reverse_path: Address | None
@@ -64,7 +64,7 @@ class Recipient:
     RCPT TO (RFC 5321 §4.1.1.3).
 
     @ivar notify: C{NEVER} alone or some of C{SUCCESS FAILURE DELAY}, empty when not given (RFC 3461 §4.1).
-    @ivar orcpt: the original recipient as C{type;decoded address}, C{None} when absent (RFC 3461 §4.2).
+    @ivar orcpt: the original recipient as given, C{type;xtext}, C{None} when absent (RFC 3461 §4.2).
     """
 
     forward_path: Address
@@ -303,7 +303,8 @@ def _envid(value: str | None) -> tuple[str, object]:
     """C{envid-parameter = "ENVID=" xtext} of at most 100 octets (RFC 3461 §4.4)."""
     if value is None or len(value) > 100:
         raise SyntaxFault("envid-parameter")
-    return "envid", xtext(value)
+    xtext(value)
+    return "envid", value
 
 
 def _auth(value: str | None) -> tuple[str, object]:
@@ -332,7 +333,8 @@ def _orcpt(value: str | None) -> tuple[str, object]:
     kind, semicolon, address = (value or "").partition(";")
     if not semicolon or not kind.isascii() or not kind.replace("-", "").isalnum() or len(value or "") > 500:
         raise SyntaxFault("original-recipient-address")
-    return "orcpt", f"{kind};{xtext(address)}"
+    xtext(address)
+    return "orcpt", value
 
 
 def _bdat(argument: str) -> Chunk:

@@ -44,7 +44,7 @@ from trekd.store.sqlite.listing import Rendering
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.queue import Workshop, WriteQueue
 from trekd.store.sqlite.search import Search
-from trekd.store.sqlite.selecting import Opened, changed_since, open_mailbox, store_snapshot
+from trekd.store.sqlite.selecting import Opened, changed_since, keep_snapshot, open_mailbox
 from trekd.store.sqlite.states import States
 from trekd.store.sqlite.threads import caught
 from trekd.store.sqlite.transactions import Transaction
@@ -292,7 +292,7 @@ class SQLiteAccount:
     def _shared(self, known: Known) -> Known:
         """Share a view; one that was dear to make is stored too, for the next time."""
         if known.was_dear:
-            self._write(partial(store_snapshot, view=known.view)).addErrback(lambda _: None)
+            self._write(partial(keep_snapshot, view=known.view)).addErrback(lambda _: None)
         return self._shop.views.share(known)
 
     def _shared_changes(self, changes: MailboxChanges) -> MailboxChanges:

@@ -18,7 +18,7 @@ from trekd.store.interfaces import MailboxState, NewMessage
 from trekd.store.sinks import whole_message
 from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.arrival import Arrivals
-from trekd.store.sqlite.database import Database
+from trekd.store.sqlite.database import Database, changing
 from trekd.store.sqlite.threads import caught
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import MailboxId
@@ -138,17 +138,11 @@ class Batch:
         @param begin: makes the transaction of one operation.
         @raise TrekError: nothing was committed; call L{fail}.
         """
-        database.execute("BEGIN IMMEDIATE")
-        try:
+        with changing(database):
             done = [transaction for operation in self._prepared if (transaction := self._apply(operation, begin()))]
             touched = {row for transaction in done for row in transaction.touched}
             states = mailboxes.states(database, touched)
             failpoint("before commit")
-            database.execute("COMMIT")
-        except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
         failpoint("after commit")
         return Committed(
             tuple(self._results.items()),

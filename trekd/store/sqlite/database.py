@@ -25,10 +25,11 @@ _FULL = {7, 8, 10, 13}  # NOMEM, READONLY, IOERR, FULL
 _BUSY = {5, 6, 9, 14, 15}  # BUSY, LOCKED, INTERRUPT, CANTOPEN, PROTOCOL
 _CORRUPT = {11, 26}  # CORRUPT, NOTADB
 
+CREATION = ("PRAGMA page_size = 8192", "PRAGMA auto_vacuum = INCREMENTAL")
+"""Take effect while a database is empty, and are harmless later."""
+
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
     ("busy_timeout", 10_000, 10_000),
-    ("page_size", 8192, 8192),
-    ("auto_vacuum", "INCREMENTAL", 2),
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),
     ("wal_autocheckpoint", 0, 0),
@@ -117,6 +118,19 @@ def reading(database: Database) -> Iterator[None]:
             database.execute("COMMIT")
 
 
+@contextmanager
+def changing(database: Database) -> Iterator[None]:
+    """All changes inside are one transaction; it is undone when an exception leaves it."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
 def fault(code: int, text: str) -> TrekError:
     """The error of ours for a primary or extended result code of SQLite."""
     primary = code & 0xFF
@@ -132,6 +146,8 @@ def fault(code: int, text: str) -> TrekError:
 def _configured(database: Database) -> Database:
     """Set and verify the pragmas; a library that skips one silently would cost durability."""
     try:
+        for statement in CREATION:
+            database.rows(statement)
         for name, setting, expected in PRAGMAS:
             database.rows(f"PRAGMA {name} = {setting}")
             found = value(database, f"PRAGMA {name}")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 from trekd.errors import ConfigFault
-from trekd.store.sqlite.database import Database, value
+from trekd.store.sqlite.database import Database, changing, value
 
 STEPS = ("schema_1.sql",)
 """Step n, counted from 1, turns version n-1 into version n."""
@@ -26,8 +26,7 @@ def upgrade(database: Database, where: str) -> None:
     """
     if value(database, "PRAGMA user_version") == VERSION:
         return
-    database.execute("BEGIN IMMEDIATE")
-    try:
+    with changing(database):
         found = value(database, "PRAGMA user_version")
         if found > VERSION:
             raise ConfigFault(f"{where}: schema version {found}; this release knows versions up to {VERSION}")
@@ -35,11 +34,6 @@ def upgrade(database: Database, where: str) -> None:
             for statement in statements((files(__package__) / step).read_text("utf-8")):
                 database.execute(statement)
         database.execute(f"PRAGMA user_version = {VERSION}")
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
 
 
 def statements(script: str) -> Iterator[str]:

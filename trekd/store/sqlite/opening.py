@@ -10,7 +10,7 @@ from trekd.errors import StoreCorrupt, StoreFull
 from trekd.store.sqlite import hierarchy, upkeep
 from trekd.store.sqlite.arrival import remove_bodies
 from trekd.store.sqlite.connections import Connections
-from trekd.store.sqlite.database import Database
+from trekd.store.sqlite.database import Database, changing
 from trekd.store.sqlite.migrations import upgrade
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.transactions import Limits, Transaction
@@ -34,23 +34,12 @@ def make_ready(files: AccountFiles, connections: Connections, views: KnownViews,
         upgrade(database, str(files.database))
         owners = database.rows("SELECT principal FROM account")
         if not owners:
-            _found(Transaction(database, files, views, Limits(), now, 0), validity)
+            with changing(database):
+                hierarchy.found_account(Transaction(database, files, views, Limits(), now, 0), validity)
         elif owners[0][0] != files.principal:
             raise StoreCorrupt(f"{files.database} belongs to {owners[0][0]!r}")
         _sweep(files, database)
         upkeep.forget_expunged(database)
-
-
-def _found(transaction: Transaction, validity: int) -> None:
-    database = transaction.database
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        hierarchy.found_account(transaction, validity)
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
 
 
 def _sweep(files: AccountFiles, database: Database) -> None:

@@ -126,6 +126,7 @@ class WriteQueue:
         @param more: other operations are waiting already.
         """
         batch = Batch(operations)
+        self._shop.failpoint("prepared")
         committed: Committed | None = None
         try:
             with self._shop.connections.lent(self._files) as database:
@@ -134,8 +135,10 @@ class WriteQueue:
                 self._shop.call_in_reactor(self._deliver, committed)
                 self._written += octets + 8192 * (database.changes - before)
                 self._spacious = self._spacious or bool(committed.freed) or database.changes - before > 100
+                self._shop.failpoint("delivered")
                 remove_bodies(self._files, committed.freed)
                 self._keep_up(database, more)
+                self._shop.failpoint("kept up")
         except Exception as error:
             if committed is None:
                 self._shop.call_in_reactor(self._deliver, batch.fail(failure_of_batch(error)))
@@ -146,8 +149,9 @@ class WriteQueue:
         """Upkeep, less of it while others wait.  An error is only logged: the replies are true."""
         try:
             if self._written > upkeep.CHECKPOINT_OCTETS * (4 if more else 1):
-                self._written = 0 if upkeep.checkpoint(database) else upkeep.CHECKPOINT_OCTETS // 2
                 upkeep.forget_expunged(database)
+                upkeep.renew_snapshots(database)
+                self._written = 0 if upkeep.checkpoint(database) else upkeep.CHECKPOINT_OCTETS // 2
             if self._spacious and not more:
                 self._spacious = upkeep.give_back_pages(database)
         except TrekError:

@@ -14,7 +14,7 @@ from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.database import Database, value
 from trekd.store.sqlite.mailboxes import MailboxRow
 from trekd.store.sqlite.transactions import Transaction
-from trekd.store.sqlite.views import Known, KnownViews, changed_uids, current, packed
+from trekd.store.sqlite.views import Known, KnownViews, changed_uids, current, store_snapshot
 from trekd.values import MAX_UID, MailboxId, MailboxName
 
 
@@ -43,16 +43,13 @@ def changed_since(
     return current(database, found, views), changed_uids(database, found.row, since)
 
 
-def store_snapshot(transaction: Transaction, view: MailboxView) -> None:
-    """Store a view's UIDs in one piece, from which the next view is made sooner than from the rows."""
+def keep_snapshot(transaction: Transaction, view: MailboxView) -> None:
+    """Store the UIDs of a view that was dear to make; an operation of a transaction."""
     try:
         mailbox = mailboxes.identified(transaction.database, view.mailbox)
     except NoSuchMailbox:
         return
-    transaction.database.execute(
-        "INSERT OR REPLACE INTO snapshot (mailbox, modseq, uids) VALUES (?, ?, ?)",
-        (mailbox.row, view.modseq, packed(view.uids)),
-    )
+    store_snapshot(transaction.database, mailbox, view)
 
 
 def _first_unseen(database: Database, mailbox: MailboxRow, view: MailboxView) -> int:

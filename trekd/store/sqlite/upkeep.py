@@ -4,7 +4,9 @@ What keeps a database small and quick, done by a writer thread after the replies
 
 from __future__ import annotations
 
-from trekd.store.sqlite.database import Database, value
+from trekd.store.sqlite import mailboxes
+from trekd.store.sqlite.database import Database, changing, value
+from trekd.store.sqlite.views import SNAPSHOT_AGE, SNAPSHOT_FROM, KnownViews, current, store_snapshot
 
 CHECKPOINT_OCTETS = 4 * 1024 * 1024
 EXPUNGED_KEPT = 20_000
@@ -43,8 +45,7 @@ def forget_expunged(database: Database) -> None:
     )
     if not full:
         return
-    database.execute("BEGIN IMMEDIATE")
-    try:
+    with changing(database):
         for mailbox, count in full:
             floor = value(
                 database,
@@ -53,8 +54,18 @@ def forget_expunged(database: Database) -> None:
             )
             database.execute("DELETE FROM expunged WHERE mailbox = ? AND modseq <= ?", (mailbox, floor))
             database.execute("UPDATE mailbox SET expunged_floor = ? WHERE id = ?", (floor, mailbox))
-        database.execute("COMMIT")
-    except BaseException:
-        if database.in_transaction:
-            database.execute("ROLLBACK")
-        raise
+
+
+def renew_snapshots(database: Database) -> None:
+    """Store the UIDs of large mailboxes that changed much since that was last done; one transaction."""
+    old = database.rows(
+        "SELECT mailbox.objectid FROM mailbox LEFT JOIN snapshot ON snapshot.mailbox = mailbox.id WHERE total >= ?"
+        " AND (uids IS NULL OR abs(total - length(uids) / 4) >= ? OR snapshot.modseq < expunged_floor)",
+        (SNAPSHOT_FROM, SNAPSHOT_AGE),
+    )
+    if not old:
+        return
+    with changing(database):
+        for (objectid,) in old:
+            mailbox = mailboxes.identified(database, objectid)
+            store_snapshot(database, mailbox, current(database, mailbox, KnownViews()).view)
