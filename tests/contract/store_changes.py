@@ -35,6 +35,19 @@ class ChangeRules(StoreCase):
 
     # Flags
 
+    async def test_change_says_what_it_followed(self, alice: IAccountStore) -> None:
+        """Who knew the mailbox at C{previous} knows it after the change: nobody else's came in between."""
+        await fill(alice, 2)
+        view = await view_of(alice)
+        first = await alice.change_flags(view, everything(view), ADD, flags("\\Seen"))
+        assert first.previous == view.modseq
+        await fill(alice, 1, SENT)
+        second = await alice.change_flags(view, everything(view), ADD, flags("\\Flagged"))
+        assert second.previous == first.view.modseq
+        await fill(alice, 1)
+        third = await alice.change_flags(view, everything(view), REMOVE, flags("\\Flagged"))
+        assert second.view.modseq < (third.previous or 0) < third.view.modseq
+
     @pytest.mark.parametrize(
         ("operation", "given", "expected"),
         [

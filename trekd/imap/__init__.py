@@ -1,6 +1,13 @@
 """
 IMAP4rev1 (RFC 3501) for mail clients.
 
-L{trekd.imap.grammar} turns octets into commands and values into response octets, without I/O; the modules
-beside it hold the session: one module per command, the mailbox view, and the protocol that feeds them.
+Entry points:
+
+  - L{protocol<trekd.imap.protocol>}: C{IMAPFactory(Services(portal, store, config, hostname), ledger, reactor, tls)}
+    makes the connections of one listener; C{tls} is for STARTTLS.
+  - L{grammar<trekd.imap.grammar>}: octets into commands and values into octets, without I/O.
+
+In between: L{dispatch<trekd.imap.dispatch>} runs one command at a time for a L{session<trekd.imap.session>},
+L{commands<trekd.imap.commands>} does what it asks, L{selected<trekd.imap.selected>} is the mailbox as the client knows
+it, L{responses<trekd.imap.responses>} turns errors into answers.
 """

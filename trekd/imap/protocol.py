@@ -126,10 +126,11 @@ class IMAPProtocol(imap4.IMAP4Server):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Give back everything; the command that runs ends at its next wait for the client."""
         self._set_timeout(None)
+        why = "closed here" if self._is_closed else reason.getErrorMessage()
         self._is_closed = True
         self._output.close()
         if self._session is not None:
-            self._log_end(self._session, reason)
+            self._log_end(self._session, why)
             self._session.leave()
         if self._lease is not None:
             self._lease.close()
@@ -372,16 +373,17 @@ class IMAPProtocol(imap4.IMAP4Server):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
 
-    def _log_end(self, session: Session, reason: Failure) -> None:
+    def _log_end(self, session: Session, why: str) -> None:
         self.log.info(
-            "IMAP session of {principal} from {peer} ended: {octets_in} octets in, {octets_out} out; {reason}",
+            "IMAP session of {principal} from {peer} ended: {octets_in} octets in, {octets_out} out; {why}",
             principal=session.user.account.principal if session.user is not None else None,
             peer=self.peer,
             session=self.session,
             mailbox=str(session.selected.name) if session.selected is not None else None,
             octets_in=self._octets_in,
             octets_out=self._output.octets,
-            reason=reason.getErrorMessage(),
+            client=session.client,
+            why=why,
         )
 
 

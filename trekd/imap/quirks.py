@@ -62,6 +62,6 @@ QUIRKS = {
         "2018",
         "an IDLE connection is forgotten by address translators after a few minutes of silence",
         "* OK Still here is sent every [imap] heartbeat seconds",
-        "tests/unit/imap/test_idle.py",
+        "tests/wire/imap/idle.txt",
     ),
 }

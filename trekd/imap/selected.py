@@ -10,15 +10,16 @@ Expunges are withheld while they would move sequence numbers under the client (a
 sequence number).  New messages and flags are announced all the same; the view is then one of our own, with the
 expunged messages still in their places.
 
-A hint may come late, even after a commit of ours that followed the one it tells of.  So a STORE of ours never moves
-C{_modseq}, up to which the client knows everything: it is remembered in C{_own} until the store is asked again.
+A STORE of the session's own that directly follows what the client knows, as the store says, needs no announcement: the
+client knows that as well.  Otherwise all is announced, the session's own change included: which of two changes a
+message's flags show cannot be told.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.imap.responses import flag_list
@@ -39,11 +40,6 @@ Positions = tuple[range, ...]
 _LOOK_ANYWAY = 60.0
 """Seconds after which the store is asked without any hint: a hint may be lost."""
 
-_ENOUGH = 64
-"""Hints, or changes of one's own, to remember before the store is asked."""
-
-_NOTHING: Mapping[int, array[int]] = {}
-
 _FLAGS = (b"* ", Column.SEQ, b" FETCH (FLAGS ", Column.FLAGS, b")\r\n")
 _UID_FLAGS = (b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" FLAGS ", Column.FLAGS, b")\r\n")
 
@@ -60,10 +56,8 @@ class SelectedMailbox:
 
     __slots__ = (
         "_checked",
-        "_commits",
-        "_hints",
+        "_hinted",
         "_modseq",
-        "_own",
         "_top",
         "_withheld",
         "keywords",
@@ -85,9 +79,7 @@ class SelectedMailbox:
         self.keywords = selection.keywords
         self._modseq: int = selection.view.modseq
         self._top = selection.state.uid_next - 1
-        self._hints: tuple[int, ...] = ()
-        self._commits = 0
-        self._own: Mapping[int, array[int]] = _NOTHING
+        self._hinted = 0
         self._withheld = False
         self._checked = now
 
@@ -127,33 +119,25 @@ class SelectedMailbox:
         """
         The store committed something in this mailbox; whether it may be news to the client.
         """
-        if modseq <= self._modseq or modseq in self._own or modseq in self._hints:
-            return False
-        if len(self._hints) < _ENOUGH:
-            self._hints = (*self._hints, modseq)
-        return True
+        self._hinted = max(self._hinted, modseq)
+        return modseq > self._modseq
 
     def needs_announcement(self, expunge: bool, now: float) -> bool:
         """Whether L{announce} may have something to say."""
-        return bool(self._hints or (self._withheld and expunge) or now - self._checked > _LOOK_ANYWAY)
+        return (
+            self._hinted > self._modseq or (self._withheld and expunge) or now - self._checked > _LOOK_ANYWAY
+        )
 
     def own_change(self, changes: MailboxChanges) -> None:
         """
-        Take note of flags that this session changed: the client knows, they need no announcement.
-        """
-        modseq = changes.view.modseq
-        if changes.changed and modseq > self._modseq:
-            self._own = {**self._own, modseq: changes.changed}
-            self._hints = tuple(known for known in self._hints if known != modseq)
-            if len(self._own) >= _ENOUGH:
-                self.must_look()
+        Take note of flags that this session changed.
 
-    def own_commit(self) -> None:
+        @param changes: what C{change_flags} returned.
         """
-        This session added or expunged messages: the next L{announce} says so, whether there is a hint or not.
-        """
-        self._commits += 1
-        self.must_look()
+        if changes.previous == self._modseq:
+            self._modseq = changes.view.modseq
+        elif changes.view.modseq > self._modseq:
+            self.must_look()
 
     def must_look(self) -> None:
         """Let the next L{announce} ask the store, hint or not."""
@@ -167,12 +151,10 @@ class SelectedMailbox:
         @param uid: whether FETCH responses must have the UID (RFC 3501 §6.4.8).
         @raise NoSuchMailbox: it was deleted.
         """
-        hints, own = self._take_notes()
+        self.must_look()
         changes = await self.store.changes(self.id, ModSeq(self._modseq))
         arrived = self._arrivals(changes.view.uids)
         changed = changes.changed[: bisect_right(changes.changed, self._top)]
-        if own:
-            changed = await self._without_own(changed, own, hints)
         if arrived and not self.read_only:
             await self._claim_recent()
         self._checked = wire.now()
@@ -183,31 +165,6 @@ class SelectedMailbox:
         if changed:
             await self.tell_flags(wire, self.positions_of(changed), uid)
         self._modseq = changes.view.modseq
-        self._hints = tuple(known for known in self._hints if known > self._modseq)
-
-    def _take_notes(self) -> tuple[tuple[int, ...], Mapping[int, array[int]]]:
-        """What the hints told of others' commits, and the flags that the session changed itself."""
-        hints, own, commits = self._hints, self._own, self._commits
-        self._hints, self._own, self._commits = (), _NOTHING, 0
-        self.must_look()
-        return () if len(hints) <= commits else hints, own
-
-    async def _without_own(
-        self, changed: array[int], own: Mapping[int, array[int]], hints: tuple[int, ...]
-    ) -> array[int]:
-        """
-        The messages that others changed.
-
-        Where others committed before a change of the session's own, which of both a message shows cannot be told:
-        then all are announced.
-        """
-        latest = max(own)
-        if any(hint < latest for hint in hints):
-            return changed
-        others = set(changed).difference(*own.values())
-        if hints:
-            others.update((await self.store.changes(self.id, ModSeq(latest))).changed)
-        return array("I", sorted(others.intersection(changed)))
 
     def _arrivals(self, uids: array[int]) -> array[int]:
         """The UIDs that the client never heard of."""

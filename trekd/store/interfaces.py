@@ -152,11 +152,14 @@ class MailboxChanges:
     @ivar view: the mailbox now; compare with an older view for what came and went.
     @ivar changed: UIDs, ascending, of messages new or with other flags since then.
     @ivar keywords: as in L{Selection}.
+    @ivar previous: (of C{change_flags}) the mailbox's modification sequence right before the change: whoever
+        knew the mailbox at that one knows it now.
     """
 
     view: MailboxView
     changed: array[int]
     keywords: tuple[Flag, ...]
+    previous: ModSeq | None = None
 
 
 # --- Messages -------------------------------------------------------------------------------------

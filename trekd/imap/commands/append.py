@@ -57,7 +57,7 @@ async def append(session: Session, request: AppendRequest) -> bytes:
         receiver.discard()
     selected = session.selected
     if selected is not None and selected.id == appended.mailbox:
-        selected.own_commit()
+        selected.must_look()
     return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
 
 

@@ -28,7 +28,7 @@ async def copy(session: Session, command: Copy) -> bytes:
     except NoSuchMailbox:
         return bytes(TRY_CREATE)
     if command.mailbox == selected.name:
-        selected.own_commit()
+        selected.must_look()
     if not copied.source:
         return b"OK Nothing to copy" if command.uid else EXPUNGE_ISSUED
     return b"OK [" + _copyuid(copied) + b"] COPY completed"
@@ -48,7 +48,7 @@ async def move(session: Session, command: Move) -> bytes:
         moved = await session.store.move(selected.view, positions, command.mailbox)
     except NoSuchMailbox:
         return bytes(TRY_CREATE)
-    selected.own_commit()
+    selected.must_look()
     if not moved.source:
         return b"OK Nothing to move" if command.uid else EXPUNGE_ISSUED
     session.wire.write(b"* OK [" + _copyuid(moved) + b"] Moved\r\n")

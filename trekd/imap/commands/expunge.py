@@ -15,7 +15,7 @@ async def expunge(session: Session, command: Expunge) -> bytes:
     if selected.read_only:
         raise NotPermitted
     await session.store.expunge(selected.id)
-    selected.own_commit()
+    selected.must_look()
     return b"OK EXPUNGE completed"
 
 
@@ -27,5 +27,5 @@ async def uid_expunge(session: Session, command: UidExpunge) -> bytes:
     uids = command.uids.present_in(selected.view.uids)
     if uids:
         await session.store.expunge(selected.id, uids)
-        selected.own_commit()
+        selected.must_look()
     return b"OK UID EXPUNGE completed"

@@ -113,7 +113,7 @@ def _item(attribute: FetchAttribute) -> Column | Extract:
 
 
 def _extract(attribute: BodySection) -> Extract:
-    """What the store cuts out of each message."""
+    """What the store cuts out of each message; nothing past its end (quirk C{partial-past-end})."""
     section = Section(
         attribute.path,
         attribute.kind.value.decode(),

@@ -69,7 +69,7 @@ def _ended(session: Session, event: Event) -> bytes:
 
 
 class _Heartbeat:
-    """Sends C{* OK Still here} now and then, so that nobody on the way forgets the connection."""
+    """Sends C{* OK Still here} now and then (quirk C{idle-heartbeat})."""
 
     __slots__ = ("_cancel", "_interval", "_wire")
 

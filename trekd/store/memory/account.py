@@ -200,6 +200,7 @@ class MemoryAccount:
         """Change flags, all in one modification sequence."""
         account = self._account()
         mailbox = account.identified(view.mailbox)
+        previous = mailbox.modseq
         changes = [
             (message, after)
             for _, message in mailbox.within(view, positions)
@@ -213,7 +214,7 @@ class MemoryAccount:
                 mailbox.flag(message, after, modseq)
             self._publish(mailbox)
         changed = array("I", (message.uid for message, _ in changes))
-        return MailboxChanges(mailbox.view(), changed, mailbox.keywords())
+        return MailboxChanges(mailbox.view(), changed, mailbox.keywords(), previous)
 
     async def expunge(self, mailbox: MailboxId, uids: array[int] | None = None) -> array[int]:
         """Remove the messages with C{\\Deleted}."""

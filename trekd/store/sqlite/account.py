@@ -297,7 +297,7 @@ class SQLiteAccount:
 
     def _shared_changes(self, changes: MailboxChanges) -> MailboxChanges:
         known = self._shop.views.share(Known(changes.view, changes.keywords))
-        return MailboxChanges(known.view, changes.changed, known.keywords)
+        return MailboxChanges(known.view, changes.changed, known.keywords, changes.previous)
 
 
 def _usage(database: Database) -> list[tuple[int, int]]:

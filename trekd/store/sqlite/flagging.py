@@ -14,7 +14,7 @@ from trekd.store.sqlite import keywords, mailboxes, views
 from trekd.store.sqlite.mailboxes import MailboxRow, Tally
 from trekd.store.sqlite.transactions import Transaction
 from trekd.store.sqlite.transfer import SELECTED, uids_at
-from trekd.values import Flag
+from trekd.values import Flag, ModSeq
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class _Change:
 def change_flags(transaction: Transaction, wanted: Wanted) -> MailboxChanges:
     """Change flags, all in one modification sequence."""
     mailbox = mailboxes.identified(transaction.database, wanted.view.mailbox)
+    previous = ModSeq(mailbox.modseq)
     changes = _changes(transaction, mailbox, wanted)
     if changes:
         if wanted.operation is not FlagOperation.REMOVE:
@@ -48,7 +49,7 @@ def change_flags(transaction: Transaction, wanted: Wanted) -> MailboxChanges:
         mailbox = mailboxes.identified(transaction.database, wanted.view.mailbox)
     known = views.current(transaction.database, mailbox, transaction.views)
     changed = array("I", sorted(uid for change in changes for uid in json.loads(change.uids)))
-    return MailboxChanges(known.view, changed, known.keywords)
+    return MailboxChanges(known.view, changed, known.keywords, previous)
 
 
 def _changes(transaction: Transaction, mailbox: MailboxRow, wanted: Wanted) -> list[_Change]:
