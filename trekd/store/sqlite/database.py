@@ -57,6 +57,9 @@ class Database(Protocol):
     def stream(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         """The rows of one statement as they are found; close the iterator to end the statement early."""
 
+    def vacuum(self, pages: int) -> None:
+        """Give so many free pages back to the file system, outside of a transaction."""
+
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
@@ -188,6 +191,11 @@ class _Sqlite3:
         with _sqlite3_errors(), closing(self._connection.execute(sql, parameters)) as cursor:
             yield from cursor
 
+    def vacuum(self, pages: int) -> None:
+        with _sqlite3_errors():
+            # Each step of the statement frees a page; C{execute} makes only one.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+
     @property
     def in_transaction(self) -> bool:
         return self._connection.in_transaction
@@ -234,6 +242,9 @@ class _Apsw:
     def stream(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         with self._errors(), closing(self._connection.execute(sql, parameters)) as cursor:
             yield from cursor
+
+    def vacuum(self, pages: int) -> None:
+        self.execute(f"PRAGMA incremental_vacuum({pages})")
 
     @property
     def in_transaction(self) -> bool:
