@@ -95,6 +95,7 @@ def test_long_stored_values_take_bounded_memory(site: Site) -> None:
 def test_guess_of_size_that_was_wrong(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces keep their bound."""
     monkeypatch.setattr(templates, "_EXPECTED", {})
+    templates.bulk_of.cache_clear()
     site.reactor.run(site.alice.append(INBOX, [message("x" * 900) for _ in range(300)]))
     view = site.reactor.run(view_of(site.alice))
     pieces = site.reactor.run(
