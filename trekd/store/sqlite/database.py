@@ -25,11 +25,14 @@ _FULL = {7, 8, 10, 13}  # NOMEM, READONLY, IOERR, FULL
 _BUSY = {5, 6, 9, 14, 15}  # BUSY, LOCKED, INTERRUPT, CANTOPEN, PROTOCOL
 _CORRUPT = {11, 26}  # CORRUPT, NOTADB
 
+BUSY_MILLISECONDS = 10_000
+"""How long a connection waits for another's lock."""
+
 CREATION = ("PRAGMA page_size = 8192", "PRAGMA auto_vacuum = INCREMENTAL")
 """Take effect while a database is empty, and are harmless later."""
 
 PRAGMAS: tuple[tuple[str, str | int, str | int], ...] = (
-    ("busy_timeout", 10_000, 10_000),
+    ("busy_timeout", BUSY_MILLISECONDS, BUSY_MILLISECONDS),
     ("journal_mode", "WAL", "wal"),
     ("synchronous", "FULL", 2),
     ("wal_autocheckpoint", 0, 0),
@@ -56,6 +59,9 @@ class Database(Protocol):
 
     def stream(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         """The rows of one statement as they are found; close the iterator to end the statement early."""
+
+    def vacuum(self, pages: int) -> None:
+        """Give so many free pages back to the file system, outside of a transaction."""
 
     @property
     def in_transaction(self) -> bool:
@@ -146,6 +152,7 @@ def fault(code: int, text: str) -> TrekError:
 def _configured(database: Database) -> Database:
     """Set and verify the pragmas; a library that skips one silently would cost durability."""
     try:
+        database.rows(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")  # first of all: the others may have to wait
         for statement in CREATION:
             database.rows(statement)
         for name, setting, expected in PRAGMAS:
@@ -187,6 +194,11 @@ class _Sqlite3:
     def stream(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         with _sqlite3_errors(), closing(self._connection.execute(sql, parameters)) as cursor:
             yield from cursor
+
+    def vacuum(self, pages: int) -> None:
+        with _sqlite3_errors():
+            # Each step of the statement frees a page; C{execute} makes only one.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")
 
     @property
     def in_transaction(self) -> bool:
@@ -234,6 +246,9 @@ class _Apsw:
     def stream(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         with self._errors(), closing(self._connection.execute(sql, parameters)) as cursor:
             yield from cursor
+
+    def vacuum(self, pages: int) -> None:
+        self.execute(f"PRAGMA incremental_vacuum({pages})")
 
     @property
     def in_transaction(self) -> bool:

@@ -37,7 +37,7 @@ class Rendering:
         self._files = files
         self._places = Places(view, positions)
         self._bulk: Bulk | None = bulk_of(template)
-        self._lines = Lines(template)
+        self._lines: Lines | None = None
         self._expected = self._bulk.octets_expected if self._bulk else 0
         self._base: int | None = None
         self._streaming: InFile | None = None
@@ -92,11 +92,12 @@ class Rendering:
     def _read_steps(self, database: Database, cut: Cutter) -> None:
         """Render message by message, until enough octets are together or one has to come from its file."""
         wanted, first = self._places.take(STEPS_AT_ONCE)
+        lines = self._lines = self._lines or Lines(self._template)
         seq = 0
         missing: StoredMessage | None = None
-        for message in self._stored(database, wanted, first):
+        for message in self._stored(database, lines.sql, wanted, first):
             seq = message.seq
-            if self._lines.is_in_file(message):
+            if lines.is_in_file(message):
                 try:
                     self._streaming = in_file(self._template, message, self._files.body(message.objectid))
                 except FileNotFoundError:
@@ -104,7 +105,7 @@ class Rendering:
                 else:
                     cut.begin_message()
                 break
-            cut.add(self._lines.line(message))
+            cut.add(lines.line(message))
             if cut.octets >= READ_OCTETS:
                 break
         else:
@@ -113,8 +114,8 @@ class Rendering:
         if missing is not None and value(database, "SELECT 1 FROM slot WHERE key = ?", (self._key(missing),)):
             raise StoreCorrupt(f"{self._files.body(missing.objectid)} is missing")
 
-    def _stored(self, database: Database, wanted: str, first: int) -> Iterator[StoredMessage]:
-        for row in database.stream(self._lines.sql, (wanted, self._base, first)):
+    def _stored(self, database: Database, sql: str, wanted: str, first: int) -> Iterator[StoredMessage]:
+        for row in database.stream(sql, (wanted, self._base, first)):
             yield StoredMessage(*row)
 
     def _stream(self, cut: Cutter, message: InFile) -> None:

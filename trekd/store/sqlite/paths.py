@@ -67,7 +67,8 @@ class AccountFiles:
 
     def make(self) -> None:
         """Make directories and an empty database file, only for us, and make them durable."""
-        self.bodies.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in (self.directory, self.bodies):
+            directory.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(self.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         sync_directory(self.directory)
         sync_directory(self.directory.parent)

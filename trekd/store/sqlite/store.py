@@ -66,7 +66,11 @@ def _pass(moment: str) -> None:
 
 @implementer(IStore)
 class SQLiteStore:
-    """The accounts of one data directory."""
+    """
+    The accounts of one data directory.
+
+    @ivar is_closed: L{close} was called.
+    """
 
     def __init__(
         self, settings: Settings, reader: MessageReader, reactor: Any, failpoint: Callable[[str], None] = _pass
@@ -101,7 +105,7 @@ class SQLiteStore:
         self._accounts: WeakValueDictionary[PrincipalId, SQLiteAccount] = WeakValueDictionary()
         self._locks: WeakValueDictionary[PrincipalId, DeferredLock] = WeakValueDictionary()
         self._validities: dict[PrincipalId, int] = {}
-        self._closed = False
+        self.is_closed = False
 
     async def open(self, principal: PrincipalId, quota: int = 0) -> SQLiteAccount:
         """The account's store, made when it does not exist."""
@@ -134,9 +138,9 @@ class SQLiteStore:
 
     async def close(self) -> None:
         """Finish what was accepted, then close everything."""
-        if self._closed:
+        if self.is_closed:
             return
-        self._closed = True
+        self.is_closed = True
         await self._threads.idle()
         await self._threads.write(self._connections.close)
         self._threads.stop()
@@ -145,7 +149,7 @@ class SQLiteStore:
     # How it is done
 
     def _require_open(self) -> None:
-        if self._closed:
+        if self.is_closed:
             raise StoreBusy("the store is closed")
 
     def _locked(self, directory: Path) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from trekd.store.interfaces import Column, Extract, LineTemplate
 
@@ -58,6 +59,7 @@ class Bulk:
     octets_expected: int
 
 
+@lru_cache(256)
 def bulk_of(template: LineTemplate) -> Bulk | None:
     """The template in SQL; C{None} when it has to be rendered message by message."""
     items = tuple(_merged(template))

@@ -34,7 +34,7 @@ def give_back_pages(database: Database) -> bool:
     free = value(database, "PRAGMA freelist_count")
     if free < FREE_PAGES or free * 5 < value(database, "PRAGMA page_count"):
         return False
-    database.rows(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
+    database.vacuum(PAGES_AT_ONCE)
     return True
 
 
