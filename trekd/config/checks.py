@@ -101,6 +101,14 @@ def _plan_names(config: Config, complaints: Complaints) -> None:
             complaints.add(path, f"no such plan; there are {', '.join(config.plans)}")
 
 
+_FILTERS = {
+    "filter": ("{user}", "{addr}", "{local}", "%u", "%n"),
+    "recipient_filter": ("{addr}", "{user}", "{local}", "%u", "%n"),
+    "group_filter": ("{addr}", "{user}", "{local}", "%u", "%n"),
+}
+"""Filters of [directory.ldap], each with the placeholders of which it needs one."""
+
+
 def _ldap(config: Config, complaints: Complaints) -> None:
     if config.directory.backend != "ldap":
         return
@@ -108,11 +116,13 @@ def _ldap(config: Config, complaints: Complaints) -> None:
     for name, needed in _ldap_needs(ldap).items():
         if needed and not getattr(ldap, name):
             complaints.add(("directory", "ldap", name), needed)
-    for name, placeholder in (("filter", "{user}"), ("recipient_filter", "{addr}")):
+    for name, placeholders in _FILTERS.items():
         path = ("directory", "ldap", name)
         text = getattr(ldap, name)
-        if placeholder not in text:
-            complaints.add(path, f"does not contain {placeholder}")
+        if not text and name == "group_filter":
+            continue
+        if not any(each in text for each in placeholders):
+            complaints.add(path, f"does not contain {placeholders[0]}")
         elif not _is_balanced(text):
             complaints.add(path, "must be one filter in balanced parentheses (RFC 4515 §3)")
 

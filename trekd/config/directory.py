@@ -12,44 +12,72 @@ from trekd.config.kinds import COUNT, DURATION, LDAP_URIS, NAME, PATH, SWITCH, T
 
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "trekmail": {
-        "filter": "(&(objectClass=inetOrgPerson)(mail={user}))",
-        "recipient_filter": "(|(mail={addr})(trekAlias={addr}))",
+        "filter": "(&(objectClass=inetOrgPerson)(|(mail={user})(trekAlias={user})))",
+        "recipient_filter": "(&(objectClass=inetOrgPerson)(|(mail={addr})(trekAlias={addr})))",
+        "group_filter": "(&(|(objectClass=groupOfNames)(objectClass=groupOfUniqueNames))"
+        "(|(mail={addr})(trekAlias={addr})))",
         "attr_mail": "mail",
+        "attr_name": "cn",
         "attr_alias": "trekAlias",
+        "attr_sender": "trekSender",
         "attr_quota": "trekQuotaBytes",
         "attr_plan": "trekPlan",
         "attr_status": "trekAccountStatus",
+        "attr_subscription": "trekSubscription",
         "attr_groups": "memberOf",
+        "attr_member": "member",
+        "attr_forward": "trekForward",
     },
     "inetorgperson": {
         "filter": "(&(objectClass=inetOrgPerson)(mail={user}))",
-        "recipient_filter": "(mail={addr})",
+        "recipient_filter": "(&(objectClass=inetOrgPerson)(mail={addr}))",
+        "group_filter": "(&(objectClass=groupOfNames)(mail={addr}))",
         "attr_mail": "mail",
+        "attr_name": "cn",
         "attr_alias": "",
+        "attr_sender": "",
         "attr_quota": "",
         "attr_plan": "",
         "attr_status": "",
+        "attr_subscription": "",
         "attr_groups": "memberOf",
+        "attr_member": "member",
+        "attr_forward": "",
     },
     "qmail-ldap": {
-        "filter": "(&(objectClass=qmailUser)(mail={user}))",
-        "recipient_filter": "(|(mail={addr})(mailAlternateAddress={addr}))",
+        "filter": "(&(objectClass=qmailUser)(|(mail={user})(mailAlternateAddress={user})))",
+        "recipient_filter": "(&(objectClass=qmailUser)(|(mail={addr})(mailAlternateAddress={addr})))",
+        "group_filter": "(&(objectClass=qmailGroup)(|(mail={addr})(mailAlternateAddress={addr})))",
         "attr_mail": "mail",
+        "attr_name": "cn",
         "attr_alias": "mailAlternateAddress",
+        "attr_sender": "",
         "attr_quota": "mailQuotaSize",
         "attr_plan": "",
         "attr_status": "accountStatus",
+        "attr_subscription": "",
         "attr_groups": "memberOf",
+        "attr_member": "dnMember",
+        "attr_forward": "rfc822Member",
     },
     "active-directory": {
-        "filter": "(&(objectClass=user)(mail={user})(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
-        "recipient_filter": "(|(mail={addr})(proxyAddresses=smtp:{addr}))",
+        "filter": "(&(objectCategory=person)(objectClass=user)"
+        "(|(mail={user})(userPrincipalName={user})(proxyAddresses=smtp:{user}))"
+        "(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
+        "recipient_filter": "(&(objectCategory=person)(objectClass=user)"
+        "(|(mail={addr})(userPrincipalName={addr})(proxyAddresses=smtp:{addr})))",
+        "group_filter": "(&(objectClass=group)(|(mail={addr})(proxyAddresses=smtp:{addr})))",
         "attr_mail": "mail",
+        "attr_name": "displayName",
         "attr_alias": "proxyAddresses",
-        "attr_quota": "",
+        "attr_sender": "",
+        "attr_quota": "mDBOverHardQuotaLimit",
         "attr_plan": "",
-        "attr_status": "",
+        "attr_status": "userAccountControl",
+        "attr_subscription": "",
         "attr_groups": "memberOf",
+        "attr_member": "member",
+        "attr_forward": "",
     },
 }
 """Preset name to the defaults it gives; the loader puts them under the keys that are written."""
@@ -138,15 +166,34 @@ class LDAPConfig:
         "trekmail",
         "Defaults for filter, recipient_filter and attr_*; keys written override it.",
     )
-    filter: str = setting(TEXT, _DEFAULT["filter"], "Finds the entry of a login; {user} is the full address.")
+    filter: str = setting(
+        TEXT,
+        _DEFAULT["filter"],
+        "Finds the entry of a login; {user} (or %u) is the full address, {local} (%n) and {domain} (%d) its parts.",
+    )
     recipient_filter: str = setting(
-        TEXT, _DEFAULT["recipient_filter"], "Finds the entry that receives mail for {addr}."
+        TEXT, _DEFAULT["recipient_filter"], "Finds the account that receives mail for {addr}."
     )
-    id_attr: str = setting(
-        TEXT, "", "Attribute that names the storage, such as entryUUID; empty = the address."
+    group_filter: str = setting(
+        TEXT, _DEFAULT["group_filter"], "Finds the distribution list of {addr}; empty = there are none."
     )
-    attr_mail: str = setting(TEXT, _DEFAULT["attr_mail"], "Attribute with the account's address.")
+    group_base: str = setting(
+        TEXT,
+        "",
+        "Where searches for distribution lists start; empty = base.",
+        example='"ou=groups,dc=example,dc=com"',
+    )
+    catch_all: bool = setting(
+        SWITCH, False, "Mail for an address that nobody has goes to the account that has @DOMAIN as an address."
+    )
+    attr_mail: str = setting(
+        TEXT, _DEFAULT["attr_mail"], "Attribute with the account's address; its first value names the mailbox."
+    )
+    attr_name: str = setting(TEXT, _DEFAULT["attr_name"], "Attribute with the name for people; empty = none.")
     attr_alias: str = setting(TEXT, _DEFAULT["attr_alias"], "Attribute with further addresses; empty = none.")
+    attr_sender: str = setting(
+        TEXT, _DEFAULT["attr_sender"], "Attribute with further addresses to send from; empty = none."
+    )
     attr_quota: str = setting(TEXT, _DEFAULT["attr_quota"], "Attribute with the quota; empty = the plan's.")
     attr_plan: str = setting(TEXT, _DEFAULT["attr_plan"], "Attribute with the plan's name; empty = by group.")
     attr_status: str = setting(
@@ -154,8 +201,17 @@ class LDAPConfig:
         _DEFAULT["attr_status"],
         "Attribute that says active, suspended or disabled; empty = all active.",
     )
+    attr_subscription: str = setting(
+        TEXT, _DEFAULT["attr_subscription"], "Attribute with the subscription id; empty = none."
+    )
     attr_groups: str = setting(
         TEXT, _DEFAULT["attr_groups"], "Attribute with the DNs of the entry's groups; empty = none."
+    )
+    attr_member: str = setting(
+        TEXT, _DEFAULT["attr_member"], "Attribute of distribution lists with their members' DNs; empty = none."
+    )
+    attr_forward: str = setting(
+        TEXT, _DEFAULT["attr_forward"], "Attribute of distribution lists with further members' addresses; empty = none."
     )
     default_plan: str = setting(NAME, "nano", "Plan of entries without one.")
     plans: tuple[LDAPPlanConfig, ...] = rows(LDAPPlanConfig)

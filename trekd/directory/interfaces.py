@@ -121,6 +121,32 @@ class IDirectory(Interface):
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One thing that a directory did for a login or a delivery, and what came of it.
+
+    @ivar name: what was done or found, in a word or two; indented for details of the step before.
+    @ivar text: for an administrator; never a password.
+    @ivar is_good: a login or delivery can go on from here.
+    """
+
+    name: str
+    text: str
+    is_good: bool = True
+
+
+class IDirectoryDiagnosis(Interface):
+    """What a directory adds that can say how it comes to its answers (C{trekctl directory test})."""
+
+    def explain(address: Address, password: str | None) -> Awaitable[tuple[Step, ...]]:
+        """
+        Do what a login and a delivery would, past any cache; an outage is a step too, not an error.
+
+        @param password: C{None} is not tested.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class NewAccount:
     """
     An account to be made.

@@ -2,10 +2,12 @@
 The stores and directories that come with TrekMail, found by name like anybody else's (DESIGN §3).
 """
 
+from trekd.directory.ldap.provider import LDAPDirectoryProvider
 from trekd.directory.local.provider import LocalDirectoryProvider
 from trekd.store.memory.provider import MemoryStoreProvider
 from trekd.store.sqlite.provider import SQLiteStoreProvider
 
+ldap_directory = LDAPDirectoryProvider()
 local_directory = LocalDirectoryProvider()
 memory_store = MemoryStoreProvider()
 sqlite_store = SQLiteStoreProvider()
