@@ -66,7 +66,7 @@ def _provider(interface: Any, name: str, key: str) -> Any:
     return found[name]
 
 
-def _make_data_dir(config: Config) -> None:
+def _ensure_folder(config: Config) -> None:
     """Make C{server.data_dir} at first use, for this user alone."""
     try:
         os.makedirs(config.server.data_dir, 0o700, exist_ok=True)
@@ -80,7 +80,7 @@ def open_directory(config: Config, reactor: Any) -> IDirectory:
 
     @raise ConfigFault: it cannot be used.
     """
-    _make_data_dir(config)
+    _ensure_folder(config)
     provider: IDirectoryProvider = _provider(IDirectoryProvider, config.directory.backend, "[directory] backend")
     return provider.make(config, reactor)
 
@@ -91,7 +91,7 @@ def open_store(config: Config, reactor: Any) -> IStore:
 
     @raise ConfigFault: it cannot be used.
     """
-    _make_data_dir(config)
+    _ensure_folder(config)
     provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
     return provider.make(config, MimeReader(), reactor)
 

@@ -193,9 +193,6 @@ class IMAPConfig:
     max_list: int = setting(
         COUNT, 32768, "Items of one list or sequence set in one command.", at_least=1000, at_most=1_000_000
     )
-    max_commands_queued: int = setting(
-        COUNT, 100, "Commands that wait on one connection before reading pauses.", at_least=1, at_most=10_000
-    )
     max_output_buffer: int = setting(
         SIZE,
         256 * KB,
