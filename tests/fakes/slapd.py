@@ -43,7 +43,9 @@ SECRET = "service secret"
 _ROOT = f"cn=root,{SUFFIX}"
 _SCHEMA = Path(__file__).parents[2] / "etc/ldap/trekmail.schema"
 
-SHA_512_CRYPT = "{CRYPT}$6$trekmail$QpWRidjGTSb4mcsu8UDs9QOeCSIl/gkQSiMnQJZrQY4f5JiE1BDs/fMXayzssKVR0.LNxiH/ow2Eb5Al4JuMV0"
+SHA_512_CRYPT = (
+    "{CRYPT}$6$trekmail$QpWRidjGTSb4mcsu8UDs9QOeCSIl/gkQSiMnQJZrQY4f5JiE1BDs/fMXayzssKVR0.LNxiH/ow2Eb5Al4JuMV0"
+)
 """C{battery staple} as glibc's crypt has it."""
 
 
