@@ -123,7 +123,8 @@ class EntryTests(ServerTestCase):
 
     async def test_odd_characters_in_an_entry(self) -> None:
         account = await self.directory.authenticate(at("O'Brien"), "password")
-        self.assertEqual((str(account.address), account.display_name), ("o'brien@example.com", "O'Brien (odd) * \\ Ünïcode"))
+        self.assertEqual(str(account.address), "o'brien@example.com")
+        self.assertEqual(account.display_name, "O'Brien (odd) * \\ Ünïcode")
 
     async def test_two_entries_with_one_address_are_no_verdict(self) -> None:
         await self.refused(DirectoryDown, self.directory.authenticate(at("twin"), "twin"))
