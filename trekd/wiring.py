@@ -20,7 +20,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from trekd import __version__
 from trekd.config.schema import Config, PlanConfig
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryProvider
+from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryProvider
+from trekd.directory.watch import AccountWatch
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
@@ -49,6 +50,9 @@ Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
 RELOADABLE = frozenset({"tls", "plans", "limits"})
 """Sections whose change a running daemon takes over."""
+
+WATCH_INTERVAL = 300.0
+"""Seconds between looks at accounts that are logged in, when no cache's time says it."""
 
 _UNBUILT = ("smtp", "metrics")
 _SECTIONS = tuple(section.name for section in fields(Config))
@@ -96,6 +100,16 @@ def open_store(config: Config, reactor: Any) -> IStore:
     return provider.make(config, MimeReader(), reactor)
 
 
+def _cached(directory: IDirectory, config: Config, reactor: Any) -> CachedDirectory:
+    """The directory behind a memory; only the embedded one is near enough to be asked for each address."""
+    if config.directory.backend == "local":
+        local = config.directory.local
+        return CachedDirectory(directory, reactor, local.cache_ttl, local.cache_negative_ttl)
+    ldap = config.directory.ldap
+    times = (ldap.cache_ttl, ldap.cache_negative_ttl)
+    return CachedDirectory(directory, reactor, *times, find_ttl=ldap.cache_ttl, stale=ldap.cache_stale_max)
+
+
 @dataclass(slots=True)
 class Host:
     """
@@ -103,6 +117,7 @@ class Host:
 
     @ivar config: what is in force, which after a reload is not all that the file says.
     @ivar plan_figures: the plans in force, shared with every room that asks for one.
+    @ivar watch: looks after accounts that are logged in; idle with the embedded directory, whose changes are ours.
     @ivar tls: C{None} when no listener speaks TLS.
     @ivar started: Unix seconds.
     @ivar listeners: key of C{[listen]}, endpoint string, factory; in the order in which they are opened.
@@ -111,7 +126,8 @@ class Host:
     config: Config
     reactor: Any
     store: IStore
-    directory: IDirectory
+    directory: CachedDirectory
+    watch: AccountWatch
     plan_figures: dict[str, PlanConfig]
     guessing: Guessing
     ledger: ConnectionLedger
@@ -125,9 +141,12 @@ class Host:
     def start(self) -> None:
         """Start what works without being asked."""
         self.runner.start()
+        if self.config.directory.backend != "local":
+            self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
 
     async def close(self) -> None:
         """Finish and close everything; sessions are gone by now."""
+        self.watch.stop()
         await self.runner.stop()
         await self.spool.close()
         await self.store.close()
@@ -135,13 +154,15 @@ class Host:
 
     def reconfigure(self, config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """
-        Take over what of a new configuration can be taken over; certificates are read again in any case.
+        Take over what of a new configuration can be taken over; certificates are read again in any case, and what
+        is remembered of the directory is forgotten.
 
         @return: sections now in force, and those whose change needs a restart.
         @raise ConfigFault: nothing was taken over.
         """
         if self.tls is not None:
             self.tls.reload(config.tls)
+        self.directory.flush()
         changed = {name for name in _SECTIONS if getattr(config, name) != getattr(self.config, name)}
         left = changed - RELOADABLE
         # What needs a restart stays as it runs, so that the next reload still tells of it.
@@ -173,9 +194,10 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     _refuse_unbuilt(config)
     plan_figures = dict(config.plans)
     plans, prefixes = Plans(plan_figures), _prefixes(config)
-    own_directory = open_directory(config, reactor)
-    local = config.directory.local
-    directory = CachedDirectory(own_directory, reactor, local.cache_ttl, local.cache_negative_ttl)
+    # The directory sees the plans in force, those of later reloads too.
+    own_directory = open_directory(replace(config, plans=plan_figures), reactor)
+    directory = _cached(own_directory, config, reactor)
+    ledger = ConnectionLedger(plans, config.limits, prefixes, reactor)
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
@@ -185,9 +207,15 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         reactor=reactor,
         store=store,
         directory=directory,
+        watch=AccountWatch(
+            directory.refresh,
+            lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
+            lambda principal: ledger.kick(principal=principal),
+            reactor,
+        ),
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
-        ledger=ConnectionLedger(plans, config.limits, prefixes, reactor),
+        ledger=ledger,
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
@@ -208,6 +236,8 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             reload=reload,
             failures=host.guessing.failures,
             forgive=host.guessing.forget,
+            diagnosis=IDirectoryDiagnosis(own_directory, None),
+            flush=directory.flush,
         )
     )
     host.listeners = tuple(_listeners(host, portal, operations))

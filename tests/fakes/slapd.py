@@ -31,6 +31,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from ldap3.utils.dn import escape_rdn
 
 from trekd.config.directory import PRESETS
 from trekd.config.schema import LDAPConfig
@@ -43,7 +44,9 @@ SECRET = "service secret"
 _ROOT = f"cn=root,{SUFFIX}"
 _SCHEMA = Path(__file__).parents[2] / "etc/ldap/trekmail.schema"
 
-SHA_512_CRYPT = "{CRYPT}$6$trekmail$QpWRidjGTSb4mcsu8UDs9QOeCSIl/gkQSiMnQJZrQY4f5JiE1BDs/fMXayzssKVR0.LNxiH/ow2Eb5Al4JuMV0"
+SHA_512_CRYPT = (
+    "{CRYPT}$6$trekmail$QpWRidjGTSb4mcsu8UDs9QOeCSIl/gkQSiMnQJZrQY4f5JiE1BDs/fMXayzssKVR0.LNxiH/ow2Eb5Al4JuMV0"
+)
 """C{battery staple} as glibc's crypt has it."""
 
 
@@ -75,7 +78,7 @@ class Person:
     @property
     def dn(self) -> str:
         """Its name."""
-        return f"uid={self.uid},{PEOPLE}"
+        return f"uid={escape_rdn(self.uid)},{PEOPLE}"
 
     def attributes(self) -> dict[str, list[str]]:
         """Attributes, object classes among them."""
@@ -108,10 +111,12 @@ class Authority:
         self._certificate = builder.sign(self._key, hashes.SHA256())
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, folder: Path, days: int = 30) -> tuple[Path, Path]:
-        """Certificate and key for 127.0.0.1 and localhost; negative days make one that has expired."""
+    def issue(self, folder: Path, days: int, hosts: Sequence[str]) -> tuple[Path, Path]:
+        """Certificate and key; negative days make one that has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [
+            x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host) for host in hosts
+        ]
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
         builder = self._builder(subject, key, days).add_extension(x509.SubjectAlternativeName(names), False)
         certificate = builder.sign(self._key, hashes.SHA256())
@@ -155,12 +160,12 @@ class Slapd:
         people: Iterable[Person] = (),
         size_limit: str = "unlimited",
         certificate_days: int = 30,
-        idle_timeout: int = 0,
+        certificate_names: Sequence[str] = ("localhost", "127.0.0.1"),
     ) -> None:
         self._program = require_slapd()
         self._folder = Path(tempfile.mkdtemp(prefix="trekmail-slapd-"))
         self.authority = Authority(self._folder)
-        self._certificate = self.authority.issue(self._folder, certificate_days)
+        self._certificate = self.authority.issue(self._folder, certificate_days, certificate_names)
         self.port, self.tls_port = _free_ports(2)
         self.uri = f"ldap://127.0.0.1:{self.port}"
         self.tls_uri = f"ldaps://127.0.0.1:{self.tls_port}"
@@ -168,7 +173,7 @@ class Slapd:
         self.secret_file.write_text(f"{SECRET}\n")
         self.secret_file.chmod(0o600)
         self._process: subprocess.Popen[bytes] | None = None
-        self._write_config(size_limit, idle_timeout)
+        self._write_config(size_limit)
         self._load(people)
         self.start()
 
@@ -258,7 +263,7 @@ class Slapd:
 
     # Making
 
-    def _write_config(self, size_limit: str, idle_timeout: int) -> None:
+    def _write_config(self, size_limit: str) -> None:
         (self._folder / "db").mkdir()
         schema = "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson"))
         (self._folder / "slapd.conf").write_text(
@@ -269,7 +274,6 @@ moduleload memberof
 moduleload ppolicy
 moduleload argon2
 allow bind_anon_cred
-idletimeout {idle_timeout}
 TLSCACertificateFile {self.authority.file}
 TLSCertificateFile {self._certificate[0]}
 TLSCertificateKeyFile {self._certificate[1]}
@@ -308,14 +312,15 @@ ppolicy_use_lockout
             (f"cn=policy,{SUFFIX}", policy),
             *((person.dn, person.attributes()) for person in people),
         ]
-        subprocess.run(
+        loaded = subprocess.run(
             [self._program, "-T", "add", "-q", "-f", "slapd.conf"],
             cwd=self._folder,
             input="\n".join(_ldif(dn, attributes) for dn, attributes in entries).encode(),
             capture_output=True,
-            check=True,
+            check=False,
             timeout=120,
         )
+        assert loaded.returncode == 0, loaded.stderr.decode()
 
     def _await_port(self, port: int) -> None:
         deadline = time.monotonic() + 20

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from trekd.cli.control import Path, checked, octets_of
 from trekd.config.schema import Config
-from trekd.directory.interfaces import IAccountAdministration
+from trekd.directory.interfaces import IAccountAdministration, IDirectoryDiagnosis
 from trekd.errors import ConfigFault
 from trekd.portal.plans import Plans
 from trekd.store.interfaces import IStore
@@ -60,6 +60,7 @@ class FileControl:
                 ours,
                 self._open_store,
                 Plans(config.plans).quota,
+                diagnosis=IDirectoryDiagnosis(self._directory, None),
             )
         )
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from twisted.logger import globalLogBeginner, textFileLogObserver
 
 from trekd import __version__
-from trekd.cli import accounts, mail, server
+from trekd.cli import accounts, directory, mail, server
 from trekd.cli.failures import FAILED, CommandFailure
 from trekd.cli.output import print_json
 from trekd.cli.session import DEFAULT_CONFIG, Session
@@ -25,7 +25,7 @@ INTERRUPTED = 130
 _EPILOG = """\
 exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the daemon cannot be reached
 
-account, check, export and import work on the files when the daemon is down.
+account, directory test, check, export and import work on the files when the daemon is down.
 """
 
 
@@ -39,7 +39,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show what goes on inside, on standard error")
     parser.add_argument("--version", action="version", version=f"trekctl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (accounts, server, mail):
+    for module in (accounts, directory, server, mail):
         module.register(commands)
     return parser
 

@@ -1,5 +1,5 @@
 """
-A memory of passwords that were right a moment ago, before any directory.
+A memory of passwords that were right a moment ago, and of who has an address, before any directory.
 
 Nothing is kept that tells a password: a MAC keyed with this process's random key stands for it, and never leaves
 memory (notes: one login costs a directory milliseconds, DAV sends one with every request, and a phone opens five
@@ -20,6 +20,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from trekd.directory.found import FoundAddresses
 from trekd.directory.interfaces import (
     Account,
     Alias,
@@ -29,9 +30,10 @@ from trekd.directory.interfaces import (
     IDirectory,
     NewAccount,
     Progress,
+    Status,
     no_progress,
 )
-from trekd.errors import BadCredentials
+from trekd.errors import BadCredentials, DirectoryDown
 from trekd.values import Address
 
 
@@ -61,10 +63,15 @@ class CachedDirectory:
         ttl: float = 300,
         negative_ttl: float = 10,
         size: int = 20_000,
+        find_ttl: float = 0,
+        stale: float = 0,
     ) -> None:
         """
         @param ttl: seconds for which a right password is remembered; 0 is not at all.
         @param negative_ttl: seconds for which a wrong one is.
+        @param find_ttl: seconds for which it is remembered who has an address; 0 is not at all.
+        @param stale: seconds after C{ttl} for which a right password and an account's address still count while
+            the directory is down; a wrong password never does.
         @param size: entries of either kind; the least recently used go first.
         """
         self._directory = directory
@@ -72,6 +79,8 @@ class CachedDirectory:
         self._ttl = ttl
         self._negative_ttl = negative_ttl
         self._size = size
+        self._stale = stale
+        self._found = FoundAddresses(directory, clock, find_ttl, negative_ttl, stale, size)
         self._key = secrets.token_bytes(32)
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
         self._wrong: OrderedDict[bytes, float] = OrderedDict()
@@ -95,7 +104,22 @@ class CachedDirectory:
 
     async def find(self, address: Address) -> Account | Group | Alias | None:
         """See L{IDirectory.find}."""
-        return await self._directory.find(address)
+        return await self._found.find(address)
+
+    async def refresh(self, address: Address) -> Account | None:
+        """
+        The account as the directory has it now, whatever is remembered.
+
+        @param address: an account's canonical address.
+        @return: C{None}, and nothing of it is remembered, when it is gone, renamed or may not log in.
+        @raise DirectoryDown: no verdict; nothing was forgotten.
+        """
+        found = await self._found.ask(address)
+        is_same = isinstance(found, Account) and found.principal == address.principal
+        if isinstance(found, Account) and is_same and found.status is Status.ACTIVE:
+            return found
+        self.flush(address)
+        return None
 
     async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
         """See L{IDirectory.search}."""
@@ -114,6 +138,7 @@ class CachedDirectory:
         forgotten of all accounts: they are kept without names.
         """
         self._asked = {}
+        self._found.forget(address)
         if address is None:
             self._verified.clear()
             self._wrong.clear()
@@ -133,12 +158,22 @@ class CachedDirectory:
             verdict = await self._directory.authenticate(login, password)
             if asked is self._asked:
                 self._remember(name, _Verified(verdict, mac, self._clock.seconds() + self._ttl))
+                self._found.remember(verdict)
+        except DirectoryDown as outage:
+            verdict = self._stale_account(name, mac) or Failure(outage)
         except Exception as fault:
             verdict = Failure(fault)
             if isinstance(fault, BadCredentials) and asked is self._asked:
                 self._remember_wrong(mac)
         for answer in asked.pop(mac):
             answer.callback(verdict)
+
+    def _stale_account(self, name: str, mac: bytes) -> Account | None:
+        """The account of a password that was right, not too long ago, when the directory was last up."""
+        known = self._verified.get(name)
+        if known is None or not compare_digest(known.mac, mac):
+            return None
+        return known.account if self._clock.seconds() < known.expires + self._stale else None
 
     def _remember(self, name: str, entry: _Verified) -> None:
         self._verified[name] = entry

@@ -17,7 +17,14 @@ from twisted.internet.defer import Deferred, DeferredQueue
 from twisted.logger import Logger
 
 from trekd.config.schema import Config
-from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, NewAccount, Status
+from trekd.directory.interfaces import (
+    Account,
+    IAccountAdministration,
+    IDirectory,
+    IDirectoryDiagnosis,
+    NewAccount,
+    Status,
+)
 from trekd.errors import (
     MailboxExists,
     NoSuchAccount,
@@ -53,6 +60,8 @@ class Collaborators:
     @ivar reload: gives the sections taken over, and those that need a restart.
     @ivar failures: gives failed logins that count, by address prefix or account.
     @ivar forgive: lets those of one prefix or account, or all, no longer count.
+    @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
+    @ivar flush: forgets what is remembered of an account, or all.
     """
 
     config: Callable[[], Config]
@@ -65,6 +74,8 @@ class Collaborators:
     reload: Callable[[], tuple[tuple[str, ...], tuple[str, ...]]] = lambda: ((), ())
     failures: Callable[[], Mapping[str, int]] = dict
     forgive: Callable[[str | None], None] = lambda key: None
+    diagnosis: IDirectoryDiagnosis | None = None
+    flush: Callable[[Address | None], None] = lambda address: None
 
 
 class Operations:
@@ -130,6 +141,34 @@ class Operations:
     async def forgive(self, key: str | None) -> Facts:
         """Let failed logins no longer count."""
         self._with.forgive(key)
+        return {}
+
+    # The directory
+
+    async def explain(self, body: object) -> list[Facts]:
+        """How the directory answers for C{{"address": ADDRESS, "password": ...}}, step by step; without a password
+        none is tested."""
+        fields = _object(body, "address", "password")
+        if self._with.diagnosis is None:
+            backend = self._with.config().directory.backend
+            raise NotPermitted(f"the {backend} directory has no steps to show; see trekctl account show")
+        address = Address.parse(_text(fields, "address", ""))
+        steps = await self._with.diagnosis.explain(address, _text(fields, "password", None))
+        served = self._serving_step(address)
+        return [served, *({"step": step.name, "text": step.text, "good": step.is_good} for step in steps)]
+
+    def _serving_step(self, address: Address) -> Facts:
+        try:
+            self._check_served(address)
+        except NotPermitted as refusal:
+            return {"step": "domain", "text": f"refused before the directory is asked: {refusal}", "good": False}
+        return {"step": "domain", "text": f"{address.domain} is served", "good": True}
+
+    async def flush(self, body: object) -> Facts:
+        """Forget what is remembered of C{{"address": ADDRESS}}, or without it of all."""
+        self._ledger()
+        address = _text(_object(body, "address"), "address", None)
+        self._with.flush(None if address is None else Address.parse(address))
         return {}
 
     # Accounts

@@ -85,6 +85,8 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("POST", ("reload",)): lambda does, call: does.reload(),
     ("GET", ("failures",)): lambda does, call: does.failures(),
     ("DELETE", ("failures",)): lambda does, call: does.forgive(call.query.get("of")),
+    ("POST", ("diagnosis",)): lambda does, call: does.explain(call.json()),
+    ("POST", ("flush",)): lambda does, call: does.flush(call.json()),
     ("GET", ("accounts",)): lambda does, call: does.accounts(),
     ("GET", ("accounts", "*")): lambda does, call: does.account(call.path[1]),
     ("PATCH", ("accounts", "*")): lambda does, call: does.change(call.path[1], call.json()),

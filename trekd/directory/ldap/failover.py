@@ -110,7 +110,7 @@ class Failover:
             for server in self._servers:
                 if self._claim(server):
                     try:
-                        self._try(server, channel, ICheckedSession.check)
+                        self._try(server, channel, lambda session: session.check())
                     except ServerFailed as fault:
                         self._fell(server, fault.reason)
         finally:
