@@ -25,35 +25,18 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from trekd import __version__, listening
-from trekd.config.loader import load
 from trekd.config.schema import Config
 from trekd.errors import ConfigFault
 from trekd.logs import line_observer
+from trekd.opening import DEFAULT_CONFIG, read_config
 from trekd.wiring import Host, compose
 
-DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
 CERTIFICATE_CHECK = 60.0
 """Seconds between looks at the certificate files."""
 GOODBYE_TIME = 10.0
 """Seconds that sessions get to finish when the daemon ends."""
 
 _log = Logger()
-
-
-def read_config(path: str) -> Config:
-    """
-    Read a configuration file.
-
-    @raise ConfigFault: with every complaint.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise ConfigFault(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigFault(f"{path}: is not UTF-8 text") from None
-    return load(text, os.path.abspath(path))
 
 
 def _end_the_start(fault: ConfigFault) -> NoReturn:

@@ -4,7 +4,6 @@ From the configuration to objects: the only module that knows which room stands 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -14,18 +13,17 @@ from typing import Any
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.threads import deferToThreadPool
-from twisted.plugin import getPlugins
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from trekd import __version__
 from trekd.config.schema import Config, PlanConfig
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryProvider
+from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis
 from trekd.directory.watch import AccountWatch
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
-from trekd.mime.reader import MimeReader
+from trekd.opening import open_directory, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -40,7 +38,7 @@ from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool, SpoolFile
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
-from trekd.store.interfaces import IStore, IStoreProvider
+from trekd.store.interfaces import IStore
 from trekd.tls import ServerTLS
 from trekd.web.control import control_site
 from trekd.web.operations import Collaborators, Operations
@@ -56,48 +54,6 @@ WATCH_INTERVAL = 300.0
 
 _UNBUILT = ("smtp", "metrics")
 _SECTIONS = tuple(section.name for section in fields(Config))
-
-
-def _provider(interface: Any, name: str, key: str) -> Any:
-    """
-    The plugin of that name (C{twisted/plugins}; ours register the same way).
-
-    @raise ConfigFault: there is none.
-    """
-    found = {provider.name: provider for provider in getPlugins(interface)}
-    if name not in found:
-        raise ConfigFault(f"{key} = {name!r}: no such provider; known are {', '.join(sorted(found))}")
-    return found[name]
-
-
-def _ensure_folder(config: Config) -> None:
-    """Make C{server.data_dir} at first use, for this user alone."""
-    try:
-        os.makedirs(config.server.data_dir, 0o700, exist_ok=True)
-    except OSError as error:
-        raise ConfigFault(f"[server] data_dir = {config.server.data_dir!r}: {error.strerror}") from None
-
-
-def open_directory(config: Config, reactor: Any) -> IDirectory:
-    """
-    The directory that the configuration names, without a cache.
-
-    @raise ConfigFault: it cannot be used.
-    """
-    _ensure_folder(config)
-    provider: IDirectoryProvider = _provider(IDirectoryProvider, config.directory.backend, "[directory] backend")
-    return provider.make(config, reactor)
-
-
-def open_store(config: Config, reactor: Any) -> IStore:
-    """
-    The store that the configuration names.
-
-    @raise ConfigFault: it cannot be used.
-    """
-    _ensure_folder(config)
-    provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
-    return provider.make(config, MimeReader(), reactor)
 
 
 def _cached(directory: IDirectory, config: Config, reactor: Any) -> CachedDirectory:

@@ -18,11 +18,11 @@ from trekd.cli.control import Path, checked, octets_of
 from trekd.config.schema import Config
 from trekd.directory.interfaces import IAccountAdministration, IDirectoryDiagnosis
 from trekd.errors import ConfigFault
+from trekd.opening import open_directory, open_store
 from trekd.portal.plans import Plans
 from trekd.store.interfaces import IStore
 from trekd.web.operations import Collaborators, Operations
 from trekd.web.routes import Call, Reply, perform
-from trekd.wiring import open_directory, open_store
 
 T = TypeVar("T")
 

@@ -17,8 +17,9 @@ from trekd import __version__
 from trekd.cli import accounts, directory, mail, server
 from trekd.cli.failures import FAILED, CommandFailure
 from trekd.cli.output import print_json
-from trekd.cli.session import DEFAULT_CONFIG, Session
+from trekd.cli.session import Session
 from trekd.errors import ConfigFault
+from trekd.opening import DEFAULT_CONFIG
 
 INTERRUPTED = 130
 

@@ -4,31 +4,11 @@ One run of C{trekctl}: its options, its configuration, and the way to the operat
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 
 from trekd.cli.control import Control, connect
-from trekd.config.loader import load
 from trekd.config.schema import Config
-from trekd.errors import ConfigFault
-
-DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
-
-
-def read_config(path: str) -> Config:
-    """
-    Read a configuration file as the daemon does.
-
-    @raise ConfigFault: with every complaint.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as fault:
-        raise ConfigFault(f"{path}: {fault.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigFault(f"{path}: is not UTF-8 text") from None
-    return load(text, os.path.abspath(path))
+from trekd.opening import read_config
 
 
 class Session:
