@@ -35,6 +35,7 @@ def control_site(operations: Operations) -> Site:
     """
     site = _ControlSite(_Control(operations), requestFactory=_ControlRequest, timeout=None)
     site.displayTracebacks = False
+    site.noisy = False
     return site
 
 
