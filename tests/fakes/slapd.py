@@ -173,9 +173,13 @@ class Slapd:
         self.secret_file.write_text(f"{SECRET}\n")
         self.secret_file.chmod(0o600)
         self._process: subprocess.Popen[bytes] | None = None
-        self._write_config(size_limit)
-        self._load(people)
-        self.start()
+        try:
+            self._write_config(size_limit)
+            self._load(people)
+            self.start()
+        except BaseException:
+            self.close()
+            raise
 
     # Life
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -9,12 +11,13 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory
+from trekd.directory.interfaces import Account, Group, IAccountAdministration, IDirectory, Status
 from trekd.errors import BadCredentials, DirectoryDown
 from trekd.values import Address
 
 ALICE = Address("alice", "example.com")
 ALIAS = Address("a.liddell", "example.com")
+NOBODY = Address("nobody", "example.com")
 ACCOUNT = Account(ALICE, "pro")
 
 
@@ -139,3 +142,129 @@ class CachedDirectoryTests(SynchronousTestCase):
         self.learn("hunter2")
         self.refuse("hunter3")
         self.assertNotIn("hunter", repr(vars(self.cache)))
+
+
+class RememberedAddressTests(SynchronousTestCase):
+    """What L{CachedDirectory} remembers of addresses, and of a directory that is down."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.directory = FindingDirectory({"alice@example.com": ACCOUNT, "a.liddell@example.com": ACCOUNT})
+        self.cache = CachedDirectory(self.directory, self.clock, 300, 10, size=50, find_ttl=300, stale=600)
+
+    def find(self, address: Address = ALICE) -> object:
+        return self.successResultOf(ensureDeferred(self.cache.find(address)))
+
+    def authenticate(self, password: str = "right", login: Address = ALICE) -> Deferred[Account]:
+        return ensureDeferred(self.cache.authenticate(login, password))
+
+    def test_found_address_is_remembered_and_an_unknown_one_for_a_moment(self) -> None:
+        self.assertEqual((self.find(), self.find(NOBODY)), (ACCOUNT, None))
+        self.clock.advance(9)
+        self.assertEqual((self.find(Address("ALICE", "example.com")), self.find(NOBODY)), (ACCOUNT, None))
+        self.assertEqual(self.directory.asked, ["alice@example.com", "nobody@example.com"])
+        self.clock.advance(1)
+        self.find(NOBODY)
+        self.clock.advance(290)
+        self.find()
+        self.assertEqual(self.directory.asked[2:], ["nobody@example.com", "alice@example.com"])
+
+    def test_a_login_is_not_followed_by_another_question(self) -> None:
+        self.successResultOf(self.authenticate())
+        self.assertEqual((self.find(), self.directory.asked), (ACCOUNT, []))
+
+    def test_without_a_time_nothing_is_remembered(self) -> None:
+        self.cache = CachedDirectory(self.directory, self.clock)
+        self.find(), self.find()
+        self.assertEqual(len(self.directory.asked), 2)
+
+    def test_flush_forgets_the_account_under_all_its_names(self) -> None:
+        self.find(), self.find(ALIAS), self.find(NOBODY)
+        self.cache.flush(ALICE)
+        self.find(), self.find(ALIAS), self.find(NOBODY)
+        self.assertEqual(len(self.directory.asked), 5)
+        self.cache.flush()
+        self.find(NOBODY)
+        self.assertEqual(len(self.directory.asked), 6)
+
+    def test_memory_is_bounded(self) -> None:
+        for number in range(200):
+            self.find(Address(f"user{number}", "example.com"))
+        self.assertEqual(len(self.cache._found._known), 50)
+
+    def test_down_directory_is_bridged_for_what_was_right(self) -> None:
+        self.successResultOf(self.authenticate())
+        self.directory.is_down = True
+        self.clock.advance(899)
+        self.assertEqual(self.successResultOf(self.authenticate()), ACCOUNT)
+        self.assertEqual(self.find(), ACCOUNT)
+        self.failureResultOf(self.authenticate("wrong"), DirectoryDown)
+        self.failureResultOf(ensureDeferred(self.cache.find(ALIAS)), DirectoryDown)
+        self.clock.advance(1)
+        self.failureResultOf(self.authenticate(), DirectoryDown)
+        self.failureResultOf(ensureDeferred(self.cache.find(ALICE)), DirectoryDown)
+
+    def test_that_nobody_has_an_address_is_not_bridged(self) -> None:
+        self.find(NOBODY)
+        self.directory.is_down = True
+        self.clock.advance(10)
+        self.failureResultOf(ensureDeferred(self.cache.find(NOBODY)), DirectoryDown)
+
+    def test_down_directory_is_not_bridged_unless_wanted(self) -> None:
+        self.cache = CachedDirectory(self.directory, self.clock, 300, 10, find_ttl=300)
+        self.successResultOf(self.authenticate())
+        self.directory.is_down = True
+        self.clock.advance(300)
+        self.failureResultOf(self.authenticate(), DirectoryDown)
+
+    def test_refresh_gives_the_account_as_it_is_now(self) -> None:
+        self.find()
+        changed = replace(ACCOUNT, plan="agency")
+        self.directory.known["alice@example.com"] = changed
+        self.assertEqual(self.refreshed(), changed)
+        self.assertEqual(self.find(), changed)
+
+    def test_refresh_of_one_who_may_not_log_in_forgets_the_password(self) -> None:
+        gone = (None, replace(ACCOUNT, status=Status.DISABLED), replace(ACCOUNT, address=ALIAS), Group(ALICE, ()))
+        for answer in gone:
+            self.directory.known["alice@example.com"] = ACCOUNT
+            self.directory.logins = 0
+            self.successResultOf(self.authenticate())
+            self.directory.known["alice@example.com"] = answer
+            self.assertIsNone(self.refreshed())
+            self.successResultOf(self.authenticate())
+            self.assertEqual(self.directory.logins, 2)
+            self.cache.flush()
+
+    def test_refresh_in_an_outage_forgets_nothing(self) -> None:
+        self.successResultOf(self.authenticate())
+        self.directory.is_down = True
+        self.failureResultOf(ensureDeferred(self.cache.refresh(ALICE)), DirectoryDown)
+        self.successResultOf(self.authenticate())
+
+    def refreshed(self) -> Account | None:
+        return self.successResultOf(ensureDeferred(self.cache.refresh(ALICE)))
+
+
+class FindingDirectory:
+    """A directory that answers at once; C{right} is everybody's password."""
+
+    def __init__(self, known: dict[str, Account | Group | None]) -> None:
+        self.known = known
+        self.asked: list[str] = []
+        self.logins = 0
+        self.is_down = False
+
+    async def authenticate(self, login: Address, password: str) -> Account:
+        if self.is_down:
+            raise DirectoryDown()
+        self.logins += 1
+        if password != "right":
+            raise BadCredentials()
+        return ACCOUNT
+
+    async def find(self, address: Address) -> Account | Group | None:
+        if self.is_down:
+            raise DirectoryDown()
+        self.asked.append(str(address).lower())
+        return self.known.get(str(address).lower())
