@@ -4,8 +4,8 @@
 set -eu
 
 missing() {
-    for pair in swaks:swaks mbsync:isync curl:curl openssl:openssl sqlite3:sqlite3; do
-        command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
+    for pair in swaks:swaks mbsync:isync curl:curl openssl:openssl sqlite3:sqlite3 slapd:slapd; do
+        PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
     # swaks needs these for TLS and says so only when it is too late.
     if command -v perl >/dev/null; then

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from trekd.cli.failures import FAILED, OK
-from trekd.cli.output import print_fields, print_json
+from trekd.cli.output import print_json, print_table
 from trekd.cli.session import Session
 
 
@@ -36,9 +36,8 @@ def test(session: Session) -> int:
     if session.json:
         print_json(steps)
     else:
-        for step in steps:
-            mark = "" if step["good"] else "  <--"
-            print_fields({f"{step['step']:20}": f"{step['text']}{mark}"})
+        rows = (("yes" if step["good"] else "NO", step["step"], step["text"]) for step in steps)
+        print_table(("GOOD", "STEP", "ANSWER"), rows)
     return OK if all(step["good"] for step in steps) else FAILED
 
 

@@ -1,0 +1,172 @@
+"""The daemon with its accounts in a private slapd."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.daemon import Daemon
+from tests.fakes.slapd import GROUPS, PEOPLE, SERVICE, Person, Slapd
+
+ALICE = Person("alice", "correct horse", name="Alice Liddell", more={"trekPlan": ["pro"]})
+BOB = Person("bob", "battery staple")
+CACHE_TIME = 1
+
+SETTINGS = """\
+backend = "ldap"
+
+[directory.ldap]
+uris = ["{uri}"]
+tls_ca_file = "{ca}"
+bind_dn = "{service}"
+bind_password_file = "{secret}"
+base = "{people}"
+group_base = "{groups}"
+receive_timeout = 1
+cache_ttl = {ttl}
+cache_negative_ttl = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def slapd() -> Iterator[Slapd]:
+    """A server with alice, bob and the list team."""
+    made = Slapd([ALICE, BOB])
+    made.add_group("team", [ALICE.dn, BOB.dn], mail=["team@example.com"])
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def daemon(slapd: Slapd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon that asks it over ldaps."""
+    made = Daemon(tmp_path_factory.mktemp("ldap"))
+    configure(made, slapd)
+    made.start()
+    yield made
+    made.close()
+
+
+def configure(daemon: Daemon, slapd: Slapd) -> None:
+    settings = SETTINGS.format(
+        uri=slapd.tls_uri,
+        ca=slapd.authority.file,
+        service=SERVICE,
+        secret=slapd.secret_file,
+        people=PEOPLE,
+        groups=GROUPS,
+        ttl=CACHE_TIME,
+    )
+    (daemon.directory / "data").mkdir(exist_ok=True)
+    daemon.config.write_text(daemon.config.read_text().replace('backend = "local"\n', settings))
+
+
+def log_in(daemon: Daemon, name: str, password: str) -> imaplib.IMAP4_SSL:
+    client = imaplib.IMAP4_SSL("localhost", daemon.ports["imaps"], ssl_context=daemon.client_tls)
+    client.login(name, password)
+    return client
+
+
+def refusal(daemon: Daemon, name: str, password: str) -> str:
+    with pytest.raises(imaplib.IMAP4.error) as refused:
+        log_in(daemon, name, password)
+    return str(refused.value)
+
+
+def subjects(daemon: Daemon, name: str, password: str, wanted: int) -> list[bytes]:
+    """The subjects in somebody's INBOX, once there are so many."""
+    client = log_in(daemon, name, password)
+    deadline = time.monotonic() + 10
+    while True:
+        _, found = client.select("INBOX")
+        if int(found[0]) >= wanted:
+            break
+        assert time.monotonic() < deadline, daemon.log
+        time.sleep(0.05)
+    _, parts = client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+    client.logout()
+    return [part[1].strip() for part in parts if isinstance(part, tuple)]
+
+
+def test_mail_to_a_list_of_the_directory_reaches_its_members(daemon: Daemon) -> None:
+    with smtplib.SMTP_SSL("localhost", daemon.ports["submissions"], context=daemon.client_tls) as client:
+        client.login("alice@example.com", "correct horse")
+        client.sendmail(
+            "alice@example.com", ["team@example.com"], "From: alice@example.com\r\nSubject: to all\r\n\r\nHello\r\n"
+        )
+    for person, password in (("ALICE@example.com", "correct horse"), ("bob@example.com", "battery staple")):
+        assert subjects(daemon, person, password, 1) == [b"Subject: to all"]
+
+
+def test_wrong_password_and_unknown_name_read_alike(daemon: Daemon) -> None:
+    wrong = refusal(daemon, "alice@example.com", "wrong")
+    assert "AUTHENTICATIONFAILED" in wrong
+    assert refusal(daemon, "nobody@example.com", "wrong") == wrong
+
+
+def test_trekctl_shows_the_plan_and_the_steps(daemon: Daemon) -> None:
+    assert "pro" in daemon.trekctl("account", "show", "alice@example.com")
+    shown = daemon.trekctl("directory", "test", "alice@example.com", "--password-stdin", input="correct horse\n")
+    assert "uid=alice,ou=people,dc=example,dc=com" in shown and "correct horse" not in shown
+    daemon.trekctl("directory", "flush", "alice@example.com")
+    change = ("account", "passwd", "bob@example.com", "--password-stdin")
+    assert "kept in the ldap directory" in daemon.trekctl(*change, input="x\n", status=1)
+
+
+def test_sessions_of_a_suspended_account_end_within_the_caches_time(daemon: Daemon, slapd: Slapd) -> None:
+    client = log_in(daemon, "bob@example.com", "battery staple")
+    slapd.modify(BOB.dn, trekAccountStatus=["suspended"])
+    try:
+        with pytest.raises((imaplib.IMAP4.abort, OSError)):
+            deadline = time.monotonic() + CACHE_TIME + 5
+            while time.monotonic() < deadline:
+                client.noop()
+                time.sleep(0.05)
+        assert "may no longer log in" in daemon.log
+        assert "AUTHENTICATIONFAILED" not in refusal(daemon, "bob@example.com", "battery staple")
+    finally:
+        slapd.modify(BOB.dn, trekAccountStatus=[])
+        daemon.trekctl("directory", "flush")
+    log_in(daemon, "bob@example.com", "battery staple").logout()
+
+
+def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> None:
+    slapd.stop()
+    try:
+        daemon.trekctl("directory", "flush")
+        assert "UNAVAILABLE" in refusal(daemon, "alice@example.com", "correct horse")
+        with smtplib.SMTP_SSL("localhost", daemon.ports["submissions"], context=daemon.client_tls) as client:
+            with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+                client.login("alice@example.com", "correct horse")
+            assert refused.value.smtp_code == 454
+        shown = daemon.trekctl("directory", "test", "alice@example.com", status=1)
+        assert "Connection refused" in shown
+    finally:
+        slapd.start()
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            log_in(daemon, "alice@example.com", "correct horse").logout()
+            return
+        except imaplib.IMAP4.error as fault:
+            assert "UNAVAILABLE" in str(fault)
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_steps_are_shown_without_a_daemon(slapd: Slapd, tmp_path: Path) -> None:
+    stopped = Daemon(tmp_path)
+    configure(stopped, slapd)
+    assert "goes to list team@example.com, 2 members" in stopped.trekctl(
+        "directory", "test", "team@example.com", status=1
+    )
+    slapd.secret_file.write_text("wrong\n")
+    try:
+        assert "refuses the service account" in stopped.trekctl("directory", "test", "alice@example.com", status=1)
+    finally:
+        slapd.secret_file.write_text("service secret\n")
