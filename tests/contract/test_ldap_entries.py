@@ -235,7 +235,7 @@ class EntryTests(ServerTestCase):
 
 
 class LimitTests(ServerTestCase):
-    """A server that gives 500 entries and no more."""
+    """A server that gives 500 entries and no more, in pages (RFC 2696)."""
 
     async def test_a_cut_address_list_is_given_and_told(self) -> None:
         slapd = Slapd(crowd(600), size_limit="500")

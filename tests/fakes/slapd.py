@@ -2,8 +2,8 @@
 A private slapd: its own folder, ports on the loopback interface, its own certificate authority.
 
 It has ou=people with accounts, ou=groups, ou=services with the service account C{cn=trekmail} (password "service
-secret"), the overlays memberof and ppolicy, TrekMail's schema, and C{allow bind_anon_cred}: the worst that a
-directory does with empty passwords.
+secret"), the overlays memberof and ppolicy, the schema and the access rules that TrekMail ships, and C{allow
+bind_anon_cred}: the worst that a directory does with empty passwords.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 import shutil
 import signal
 import socket
@@ -41,6 +42,7 @@ PEOPLE = f"ou=people,{SUFFIX}"
 GROUPS = f"ou=groups,{SUFFIX}"
 SERVICE = f"cn=trekmail,ou=services,{SUFFIX}"
 SECRET = "service secret"
+_RULES = Path(__file__).parents[2] / "etc/ldap/access.ldif"
 _ROOT = f"cn=root,{SUFFIX}"
 _SCHEMA = Path(__file__).parents[2] / "etc/ldap/trekmail.schema"
 
@@ -290,8 +292,8 @@ maxsize 268435456
 dbnosync
 index objectClass,mail,trekAlias,uid,member eq
 limits dn.exact="{SERVICE}" size={size_limit}
-access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="{SERVICE}" read by self read by * none
+{_shipped_rules()}
+access to * by self read by * none
 overlay memberof
 overlay ppolicy
 ppolicy_default "cn=policy,{SUFFIX}"
@@ -337,6 +339,13 @@ ppolicy_use_lockout
                 if not alive or time.monotonic() > deadline:
                     raise AssertionError((self._folder / "log").read_text()) from None
                 time.sleep(0.02)
+
+
+def _shipped_rules() -> str:
+    """The access rules that etc/ldap ships, as slapd.conf has them."""
+    text = re.sub(r"\n {2}", " ", _RULES.read_text())
+    rules = [line for line in text.splitlines() if line.startswith("olcAccess:")]
+    return "\n".join(re.sub(r"^olcAccess: \{\d+\}", "access ", rule) for rule in rules)
 
 
 _UNITS = ("people", "groups", "services")
