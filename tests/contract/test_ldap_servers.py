@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 import time
 from typing import Any
 
@@ -89,6 +92,25 @@ class FailoverTests(ServerTestCase):
             self.assertLess(time.monotonic(), deadline)
             await deferLater(reactor, 0.1)
 
+    async def test_a_server_that_speaks_something_else_is_passed_over(self) -> None:
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = listening.accept()
+                    client.recv(4096)
+                    client.sendall(b"\x30\x03\x02\x01\x01HTTP/1.1 400 Bad Request\r\n\r\n")
+                    client.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        uri = f"ldap://127.0.0.1:{listening.getsockname()[1]}"
+        directory = self.open(self.first.config(uris=(uri, self.first.uri), receive_timeout=1))
+        self.assertEqual((await directory.authenticate(ALICE, "correct horse")).address, ALICE)
+        self.assert_logged(f"{uri} is down")
+        listening.shutdown(socket.SHUT_RDWR)
+
     async def test_stale_answers_only_for_passwords_that_were_right(self) -> None:
         cache = CachedDirectory(self.directory, reactor, 0.001, 0.001, find_ttl=0.001, stale=60)
         account = await cache.authenticate(ALICE, "correct horse")
@@ -135,7 +157,7 @@ class CertificateTests(ServerTestCase):
         await self.assert_unsafe(slapd, "certificate verify failed", tls_ca_file=str(other.file))
         right = self.open(slapd.config(uris=(slapd.tls_uri,)))
         self.assertEqual((await right.find(ALICE)).address, ALICE)
-        by_name = self.open(slapd.config(uris=(slapd.tls_uri.replace("127.0.0.1", "localhost"),)))
+        by_name = self.open(slapd.config(uris=(slapd.tls_uri.replace("127.0.0.1", "localhost") + "/",)))
         self.assertEqual((await by_name.find(ALICE)).address, ALICE)
 
     async def test_an_expired_certificate(self) -> None:

@@ -112,9 +112,13 @@ class Access:
             return_empty_attributes=False,
             receive_timeout=config.receive_timeout,
         )
-        connection.open(read_server_info=False)
-        if config.starttls:
-            connection.start_tls(read_server_info=False)
+        try:
+            connection.open(read_server_info=False)
+            if config.starttls:
+                connection.start_tls(read_server_info=False)
+        except Exception:
+            _close(connection)
+            raise
         return connection
 
     def service_password(self) -> bytes:
@@ -192,20 +196,28 @@ class ServerSession:
     def close(self) -> None:
         """See L{ISession.close<trekd.directory.ldap.entries.ISession.close>}."""
         for connection in (self._service, self._user):
-            if connection is not None and not connection.closed:
-                try:
-                    connection.strategy.close()
-                except (LDAPExceptionError, OSError):
-                    continue
+            if connection is not None:
+                _close(connection)
         self._service = self._user = None
 
     def _open_service(self) -> Any:
-        connection = self._access.connect(self.uri)
+        """
+        Connect and bind as the service account.  No user has a hand in this, so that whatever goes wrong is the
+        server's: another may do.
+        """
         dn = self._access.config.bind_dn
-        if dn:
-            result = _bind(connection, dn, self._access.service_password())
+        connection = None
+        try:
+            connection = self._access.connect(self.uri)
+            result = _bind(connection, dn, self._access.service_password()) if dn else {"result": SUCCESS}
             if result["result"] != SUCCESS:
                 raise ServerFailed(f"refuses the service account {dn}: {_told(result)}")
+        except Exception as fault:
+            if connection is not None:
+                _close(connection)
+            if isinstance(fault, (ServerFailed, *_TRANSPORT)):
+                raise
+            raise ServerFailed(f"{type(fault).__name__}: {fault}") from fault
         return connection
 
     def _search(self, connection: Any, query: Query) -> Found:
@@ -301,6 +313,14 @@ def _bind(connection: Any, dn: str, password: bytes) -> Mapping[str, Any]:
     finally:
         connection.password = None
     return dict(result)
+
+
+def _close(connection: Any) -> None:
+    """End a connection, whatever state it is in."""
+    try:
+        connection.strategy.close()
+    except (LDAPExceptionError, OSError):
+        pass
 
 
 def _entry(found: Mapping[str, Any]) -> Entry:

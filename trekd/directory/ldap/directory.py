@@ -54,7 +54,9 @@ class LDAPDirectory:
         notices = Notices()
         access = Access(config, notices)
         self._lookup = Lookup(config, AccountMapping(config, plans, notices), notices)
-        self._failover = Failover(config.uris, access.open, config.retry_down_after)
+        # ldap3 takes the slash of ldap://host/ for a part of the name.
+        uris = [uri.rstrip("/") for uri in config.uris]
+        self._failover = Failover(uris, access.open, config.retry_down_after)
         self._threads = Threads(reactor, "ldap", config.connections, max_waiting)
         self._diagnosis = Diagnosis(config, self._lookup)
 

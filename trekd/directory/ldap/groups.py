@@ -83,6 +83,9 @@ class Lists:
             if key in seen:
                 continue
             seen.add(key)
+            if isinstance(key, str):
+                self._notices.warn(f"{self._config.attr_member} {dn[:100]!r} of {group.dn} is no distinguished name")
+                continue
             if len(seen) > MAX_MEMBERS + 1:
                 raise self._refused(top, f"has more than {MAX_MEMBERS} members")
             found += session.search(Query(dn, "base", _ANY, self.attributes, 1)).entries

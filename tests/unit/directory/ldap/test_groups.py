@@ -110,5 +110,13 @@ def test_ranged_members_of_active_directory_are_all_fetched() -> None:
     assert names(found) == ["a", "b", "c", "d"]
 
 
+def test_members_that_are_no_names_are_passed_over_and_told() -> None:
+    notices = Recorded()
+    top = group("team", "alice", "uid=bob")
+    lists = Lists(LDAPConfig(), mapping()[0], notices)  # type: ignore[arg-type]
+    assert names(lists.expand(Entries(top, person("bob")), top, TEAM)) == ["bob"]
+    assert "member 'alice' of cn=team" in notices.lines[0]
+
+
 def test_a_disabled_list_takes_no_mail() -> None:
     assert expand(group("team", "uid=alice", trekAccountStatus="disabled"), person("alice")) is None
