@@ -256,7 +256,9 @@ class _Apsw:
 
     @property
     def changes(self) -> int:
-        return int(self._connection.total_changes())
+        # apsw 3.40, which Debian 12 ships, has only the old name.
+        count = getattr(self._connection, "total_changes", None) or self._connection.totalchanges
+        return int(count())
 
     def close(self) -> None:
         self._connection.close()
