@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
+from zope.interface.verify import verifyObject
 
 from tests.contract.directory import ALICE, DirectoryContract
 from tests.fakes.coroutines import CoroutineTestCase
 from tests.fakes.slapd import PEOPLE, SHA_512_CRYPT, Person, Slapd
+from trekd.directory.interfaces import IDirectoryDiagnosis
 from trekd.directory.ldap.directory import LDAPDirectory
 
 PLANS = frozenset({"nano", "starter", "pro", "agency"})
@@ -31,6 +33,9 @@ class LDAPDirectoryTests(DirectoryContract, CoroutineTestCase):
         )
         cls.slapd = Slapd([alice, Person("bob", SHA_512_CRYPT)])
         cls.addClassCleanup(cls.slapd.close)
+
+    def test_provides_diagnosis(self) -> None:
+        self.assertTrue(verifyObject(IDirectoryDiagnosis, self.directory))
 
     async def setUp(self) -> None:
         self.directory = LDAPDirectory(self.slapd.config(**self.changes), PLANS, reactor)

@@ -229,6 +229,19 @@ class EntryTests(ServerTestCase):
         self.assertIn("refused: account locked", [step.text for step in steps])
         self.assertNotIn("service secret", repr(steps))
 
+    async def test_steps_of_a_template_login(self) -> None:
+        changes = {"auth": "template", "user_dn_template": f"uid={{local}},{PEOPLE}"}
+        directory = self.open(self.slapd.config(**changes))
+        steps = {step.name: step for step in await directory.explain(ALICE, None)}
+        self.assertEqual(steps["bind as"].text, f"uid=alice,{PEOPLE}")
+        self.assertIn("not tested", steps["password"].text)
+        steps = {step.name: step for step in await directory.explain(ALICE, "correct horse")}
+        self.assertEqual((steps["password"].text, steps["account"].text), ("right", "alice@example.com"))
+        steps = {step.name: step for step in await directory.explain(ALICE, "wrong")}
+        self.assertEqual((steps["password"].is_good, "account" in steps), (False, False))
+        steps = {step.name: step for step in await directory.explain(at("o'brien"), "password")}
+        self.assertFalse(steps["bind as"].is_good)
+
     async def test_steps_end_where_the_directory_has_nothing(self) -> None:
         for address, name, text in (
             (at("nobody"), "entry", "none"),

@@ -31,7 +31,7 @@ from trekd.directory.ldap.entries import Entry, Found, Query, Refusal, ServerFai
 from trekd.directory.ldap.notices import Notices
 from trekd.errors import DirectoryDown
 
-SUCCESS, TIME_LIMIT, SIZE_LIMIT, ADMIN_LIMIT, NO_SUCH_OBJECT = 0, 3, 4, 11, 32
+SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32
 """Result codes of RFC 4511 §4.1.9 that searches look at."""
 
 _BUSY_SERVER = frozenset({51, 52})

@@ -8,6 +8,7 @@ which then keeps the account from logging in.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from functools import lru_cache
 
 from trekd.config.schema import LDAPConfig
 from trekd.directory.interfaces import Account, Status
@@ -115,7 +116,7 @@ class AccountMapping:
         if written:
             self._notices.warn(f"unknown plan {written!r} of {entry.dn}: it gets plan {config.default_plan}")
             return config.default_plan, f"the default: {config.attr_plan} names the unknown plan {written!r}"
-        held = {dn_key(value) for value in entry.texts(config.attr_groups)}
+        held = {_group_key(value) for value in entry.texts(config.attr_groups)}
         for key, group, plan in self._groups:
             if key is not None and key in held:
                 return plan, f"member of {group}"
@@ -148,6 +149,10 @@ class AccountMapping:
         """Addresses, each once, in the directory's order."""
         values = (value for attribute in attributes for value in entry.texts(attribute)[:MAX_ADDRESSES])
         return list(dict.fromkeys(each for each in map(_address, values) if each is not None))
+
+
+_group_key = lru_cache(4096)(dn_key)
+"""Names of groups come again with every login; people are members of hundreds."""
 
 
 def _address(value: str) -> Address | None:

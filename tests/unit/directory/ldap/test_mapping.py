@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trekd.config.directory import PRESETS, LDAPConfig, LDAPPlanConfig
 from trekd.directory.interfaces import Account, Status
@@ -136,6 +138,16 @@ def test_quota_that_cannot_be_read_is_the_plans_and_a_line_in_the_log() -> None:
 def test_octets_that_are_no_utf_8_are_passed_over() -> None:
     found = account(Entry(DN, {"mail": (b"alice@example.com",), "cn": (b"\xff",), "trekalias": (b"\xff@example.com",)}))
     assert (found.display_name, found.aliases) == ("", ())
+
+
+_NAMES = [name.lower() for name in PRESETS["trekmail"].values() if name[0] != "("]
+_OCTETS = st.one_of(st.binary(max_size=30), st.text(max_size=30).map(lambda text: text.encode("utf-8", "ignore")))
+
+
+@given(st.dictionaries(st.sampled_from(_NAMES), st.lists(_OCTETS, max_size=3).map(tuple)))
+def test_whatever_an_entry_holds_it_is_an_account_or_none(attributes: dict[str, tuple[bytes, ...]]) -> None:
+    found = mapping()[0].account(Entry(DN, attributes))
+    assert found is None or (found.plan in PLANS and found.principal == str(found.address))
 
 
 def test_every_preset_has_the_same_keys_and_they_are_settings() -> None:
