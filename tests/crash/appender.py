@@ -2,7 +2,11 @@
 A process that changes one account, in parallel and without end, and says what was acknowledged; it is killed.
 
 Started as C{python -m tests.crash.appender ENGINE DIRECTORY MOMENT COUNT}: it kills itself when it has come to the
-failpoint MOMENT for the COUNTth time; with MOMENT C{-} somebody else has to.
+failpoint MOMENT for the COUNTth time; with MOMENT C{-} somebody else has to.  MOMENT C{COMMIT} is none of the store's
+own: it is the moment at which a change's COMMIT is given to SQLite.
+
+Before it kills itself, the reactor's thread does all that was asked of it so far, so that an answer that left too
+early is said, and its message missed.
 """
 
 from __future__ import annotations
@@ -10,12 +14,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
+from threading import Event
+from typing import Any
+from unittest.mock import patch
 
 from tests.fakes.mime import PlainReader
 from tests.fakes.running import PumpedReactor
 from trekd.store.interfaces import FlagOperation, IAccountStore, NewMessage
+from trekd.store.sqlite import store as stores
+from trekd.store.sqlite.database import Database, library
 from trekd.store.sqlite.store import Settings, SQLiteStore
 from trekd.values import DELETED, INBOX, MailboxName, PrincipalId
 
@@ -33,19 +43,43 @@ def settings(engine: str, directory: Path) -> Settings:
 def main(engine: str, directory: str, moment: str, times: str) -> None:
     """Run until the end comes."""
     countdown = [int(times)]
+    reactor = PumpedReactor()
 
     def failpoint(name: str) -> None:
         if name == moment:
             countdown[0] -= 1
             if countdown[0] == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                reactor.callFromThread(os.kill, os.getpid(), signal.SIGKILL)
+                Event().wait()
 
-    reactor = PumpedReactor()
-    store = SQLiteStore(settings(engine, Path(directory)), PlainReader(), reactor, failpoint)
+    with patch.object(stores, "library", lambda name: _watched(library(name), failpoint)):
+        store = SQLiteStore(settings(engine, Path(directory)), PlainReader(), reactor, failpoint)
     account = reactor.run(store.open(ALICE))
     for stream in range(STREAMS):
         reactor.start(_append_for_ever(account, stream))
     reactor.until(lambda: False)
+
+
+def _watched(open_database: Callable[[Path], Database], failpoint: Callable[[str], None]) -> Callable[[Path], Any]:
+    """Opens databases that pass the failpoint C{COMMIT} before they commit a change."""
+
+    class Watched:
+        def __init__(self, path: Path) -> None:
+            self._database = open_database(path)
+            self._before = 0
+
+        def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+            if sql == "BEGIN IMMEDIATE":
+                self._before = self._database.changes
+            elif sql == "COMMIT" and self._database.changes != self._before:
+                self._before = self._database.changes
+                failpoint("COMMIT")
+            self._database.execute(sql, parameters)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._database, name)
+
+    return Watched
 
 
 async def _append_for_ever(account: IAccountStore, stream: int) -> None:

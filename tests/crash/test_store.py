@@ -97,7 +97,7 @@ def verify(engine: str, directory: Path, lines: list[str], reactor: PumpedReacto
     assert len(set(found) - may) <= 8
 
 
-MOMENTS = ("prepared", "before commit", "after commit", "delivered", "kept up")
+MOMENTS = ("prepared", "before commit", "COMMIT", "after commit", "delivered", "kept up")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

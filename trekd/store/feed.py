@@ -47,9 +47,11 @@ class ChangeFeed:
 
     def publish(self, principal: PrincipalId, mailbox: MailboxId, modseq: ModSeq) -> None:
         """Say that a commit changed a mailbox; the listeners hear of it soon, never within this call."""
-        self._call_in_reactor(self._tell, principal, mailbox, modseq)
+        if principal in self._listeners:
+            self._call_in_reactor(self.tell, principal, mailbox, modseq)
 
-    def _tell(self, principal: PrincipalId, mailbox: MailboxId, modseq: ModSeq) -> None:
+    def tell(self, principal: PrincipalId, mailbox: MailboxId, modseq: ModSeq) -> None:
+        """Say so within this call, which is made in the reactor's thread and with nobody's work under way."""
         for key, listener in tuple(self._listeners.get(principal, {}).items()):
             if key not in self._listeners.get(principal, {}):
                 continue  # an earlier listener ended this subscription

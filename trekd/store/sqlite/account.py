@@ -280,14 +280,15 @@ class SQLiteAccount:
         """Take over what a batch did, in the reactor's thread, before its results are delivered."""
         for mailbox, first in committed.arrived:
             self._around.untold.setdefault(mailbox, UID(first))
-        for mailbox, modseq in committed.deleted:
+        for mailbox, _ in committed.deleted:
             self._around.untold.pop(mailbox, None)
             self._shop.views.forget(mailbox)
-            self._around.feed.publish(self.principal, mailbox, ModSeq(modseq))
         if self._states is not None:
             self._states.update(committed.states, [mailbox for mailbox, _ in committed.deleted])
+        for mailbox, modseq in committed.deleted:
+            self._around.feed.tell(self.principal, mailbox, ModSeq(modseq))
         for state in committed.states:
-            self._around.feed.publish(self.principal, state.id, state.modseq)
+            self._around.feed.tell(self.principal, state.id, state.modseq)
 
     def _shared(self, known: Known) -> Known:
         """Share a view; one that was dear to make is stored too, for the next time."""

@@ -21,6 +21,9 @@ from trekd.store.sqlite.paths import AccountFiles, sync_directory
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import MAX_UID, Flag, MailboxName
 
+_PLACE_BITS = 20
+"""Identifiers of emails are a modification sequence and the place among the messages that share it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -85,12 +88,12 @@ class Arrivals:
             bits = flag_lists.bits(arrival.flags)
             unseen += not bits & flag_lists.SEEN_BIT
             deleted += bool(bits & flag_lists.DELETED_BIT)
-            _insert(transaction, mailbox.base + uid, modseq, bits, arrival)
+            _insert(transaction, (modseq << _PLACE_BITS) + uid - first, mailbox.base + uid, modseq, bits, arrival)
         lists = [(flag_lists.wire(arrival.flags), 1) for arrival in self._arrivals if arrival.flags]
         keywords.count(transaction, mailbox, lists, 1)
         tally = Tally(len(self._arrivals), unseen, deleted, octets)
-        mailboxes.count(transaction.database, mailbox, modseq, tally, first + len(self._arrivals))
-        transaction.touched.add(mailbox.row)
+        state = mailboxes.count(transaction.database, mailbox, modseq, tally, first + len(self._arrivals))
+        transaction.touched[mailbox.row] = state
         transaction.arrived.setdefault(mailbox.id, first)
         return Appended(mailbox.id, mailbox.uid_validity, array("I", range(first, first + len(self._arrivals))))
 
@@ -135,16 +138,17 @@ def _write(files: AccountFiles, objectid: str, octets: bytes) -> None:
         raise StoreFull(f"a message could not be written: {error.strerror}") from None
 
 
-def _insert(transaction: Transaction, key: int, modseq: int, bits: int, arrival: Arrival) -> None:
+def _insert(transaction: Transaction, email: int, key: int, modseq: int, bits: int, arrival: Arrival) -> None:
     database = transaction.database
     facts = arrival.facts
     moment = arrival.internal_date or datetime.fromtimestamp(transaction.now, UTC)
     rendered = len(facts.envelope) + len(facts.bodystructure) + len(facts.body)
-    email = database.rows(
-        "INSERT INTO email (objectid, size, header_length, file, rendered, sent, sent_day, envelope, bodystructure,"
+    database.execute(
+        "INSERT INTO email (id, objectid, size, header_length, file, rendered, sent, sent_day, envelope, bodystructure,"
         " body, parts, subject_key, from_key, to_key, cc_key, bcc_key)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            email,
             arrival.objectid,
             arrival.size,
             arrival.header_length,
@@ -158,7 +162,7 @@ def _insert(transaction: Transaction, key: int, modseq: int, bits: int, arrival:
             facts.parts,
             *map(_storable, (facts.subject_key, facts.from_key, facts.to_key, facts.cc_key, facts.bcc_key)),
         ),
-    )[0][0]
+    )
     database.execute("INSERT INTO body (email, header, text) VALUES (?, ?, ?)", (email, arrival.header, arrival.text))
     database.execute(
         "INSERT INTO slot (key, email, modseq, bits, flags, internal_date, internal_day, size, saved)"

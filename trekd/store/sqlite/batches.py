@@ -1,7 +1,7 @@
 """
 Group commit: operations of one account that become durable with one sync, in a writer thread.
 
-Each has a savepoint, so that one that fails is undone alone; a commit that fails undoes them all.
+Each of several has a savepoint, so that one that fails is undone alone; a commit that fails undoes them all.
 """
 
 from __future__ import annotations
@@ -139,9 +139,8 @@ class Batch:
         @raise TrekError: nothing was committed; call L{fail}.
         """
         with changing(database):
-            done = [transaction for operation in self._prepared if (transaction := self._apply(operation, begin()))]
-            touched = {row for transaction in done for row in transaction.touched}
-            states = mailboxes.states(database, touched)
+            done = self._applied(begin)
+            states = _states(database, done)
             failpoint("before commit")
         failpoint("after commit")
         return Committed(
@@ -151,6 +150,14 @@ class Batch:
             tuple(pair for transaction in done for pair in transaction.arrived.items()),
             tuple(objectid for transaction in done for objectid in transaction.freed),
         )
+
+    def _applied(self, begin: Callable[[], Transaction]) -> list[Transaction]:
+        """What the operations did that did not fail; one alone needs no savepoint, and fails with the commit."""
+        if len(self._prepared) == 1:
+            alone = begin()
+            self._results[self._prepared[0]] = self._prepared[0].apply(alone)
+            return [alone]
+        return [transaction for operation in self._prepared if (transaction := self._apply(operation, begin()))]
 
     def _apply(self, operation: Operation[Any], transaction: Transaction) -> Transaction | None:
         database = transaction.database
@@ -170,6 +177,17 @@ class Batch:
     def _fail(self, operation: Operation[Any], why: Failure) -> None:
         self._results[operation] = why
         operation.abandon()
+
+
+def _states(database: Database, transactions: Sequence[Transaction]) -> tuple[MailboxState, ...]:
+    """States of the mailboxes touched that exist; read only where the last to touch one does not know."""
+    touched: dict[int, MailboxState | None] = {}
+    for transaction in transactions:
+        touched.update(transaction.touched)
+    deleted = {mailbox for transaction in transactions for mailbox in transaction.deleted}
+    known = tuple(state for state in touched.values() if state is not None and state.id not in deleted)
+    unknown = [row for row, state in touched.items() if state is None]
+    return known + mailboxes.states(database, unknown) if unknown else known
 
 
 def failure_of_batch(error: Exception) -> Failure:

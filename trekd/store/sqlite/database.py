@@ -231,17 +231,18 @@ class _Apsw:
             )
 
     def execute(self, sql: str, parameters: Sequence[Value] = ()) -> None:
-        with self._errors():
-            self._connection.execute(sql, parameters).fetchall()
+        self.rows(sql, parameters)
 
     def many(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         with self._errors():
             self._connection.executemany(sql, rows).fetchall()
 
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[Row]:
-        with self._errors():
+        try:
             rows: list[Row] = self._connection.execute(sql, parameters).fetchall()
-            return rows
+        except self._apsw.Error as error:
+            raise _apsw_fault(error) from error
+        return rows
 
     def stream(self, sql: str, parameters: Sequence[Value] = ()) -> Iterator[Row]:
         with self._errors(), closing(self._connection.execute(sql, parameters)) as cursor:
@@ -268,4 +269,8 @@ class _Apsw:
         try:
             yield
         except self._apsw.Error as error:
-            raise fault(getattr(error, "result", 1), str(error)) from error
+            raise _apsw_fault(error) from error
+
+
+def _apsw_fault(error: Exception) -> TrekError:
+    return fault(getattr(error, "result", 1), str(error))

@@ -78,5 +78,5 @@ def _apply(transaction: Transaction, mailbox: MailboxRow, changes: list[_Change]
         unseen += change.messages * (bool(before & flag_lists.SEEN_BIT) - bool(after & flag_lists.SEEN_BIT))
         deleted += change.messages * (bool(after & flag_lists.DELETED_BIT) - bool(before & flag_lists.DELETED_BIT))
     keywords.recount(transaction, mailbox, ((change.before, change.after, change.messages) for change in changes))
-    mailboxes.count(transaction.database, mailbox, modseq, Tally(0, unseen, deleted, 0))
-    transaction.touched.add(mailbox.row)
+    state = mailboxes.count(transaction.database, mailbox, modseq, Tally(0, unseen, deleted, 0))
+    transaction.touched[mailbox.row] = state

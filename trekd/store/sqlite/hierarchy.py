@@ -49,7 +49,7 @@ def delete(transaction: Transaction, name: MailboxName) -> None:
     if name.is_inbox:
         raise NotPermitted(name.text)
     transaction.deleted[mailbox.id] = transfer.empty(transaction, mailbox)
-    transaction.touched.discard(mailbox.row)
+    transaction.touched.pop(mailbox.row, None)
     for table in ("expunged", "keyword", "snapshot"):
         database.execute(f"DELETE FROM {table} WHERE mailbox = ?", (mailbox.row,))
     database.execute("DELETE FROM mailbox WHERE id = ?", (mailbox.row,))
@@ -66,7 +66,7 @@ def rename(transaction: Transaction, source: MailboxName, target: MailboxName) -
         _make(transaction, name, ())
     for old, new in plan.moves:
         rows = database.rows("UPDATE mailbox SET name = ? WHERE name = ? RETURNING id", (new.text, old.text))
-        transaction.touched.add(rows[0][0])
+        transaction.touched[rows[0][0]] = None
     if source.is_inbox:
         transfer.move_all(transaction, mailboxes.named(database, INBOX), mailboxes.named(database, target))
 
@@ -99,7 +99,7 @@ def subscriptions(database: Database) -> tuple[MailboxName, ...]:
 
 def _touch_named(transaction: Transaction, name: MailboxName) -> None:
     rows = transaction.database.rows("SELECT id FROM mailbox WHERE name = ?", (name.text,))
-    transaction.touched.update(row for (row,) in rows)
+    transaction.touched.update((row, None) for (row,) in rows)
 
 
 def _names(database: Database) -> set[MailboxName]:
@@ -121,5 +121,5 @@ def _make(transaction: Transaction, name: MailboxName, special_use: tuple[str, .
         " octets, special_use) VALUES (?, ?, ?, 1, ?, 0, 0, 0, 0, 0, ?) RETURNING id",
         ("M" + secrets.token_hex(12), name.text, validity, transaction.next_modseq(), " ".join(special_use)),
     )[0][0]
-    transaction.touched.add(row)
+    transaction.touched[row] = None
     return row

@@ -14,10 +14,11 @@ from trekd.store.sqlite.database import Database, Row
 from trekd.values import UID, MailboxId, MailboxName, ModSeq, UIDValidity
 
 _ROW = "SELECT id, objectid, uid_validity, uid_next, modseq, expunged_floor FROM mailbox"
-_STATE = (
-    "SELECT objectid, name, uid_validity, uid_next, modseq, total, unseen, deleted, octets, special_use,"
-    " EXISTS (SELECT 1 FROM subscription WHERE subscription.name = mailbox.name) FROM mailbox"
+_COUNTERS = (
+    "objectid, name, uid_validity, uid_next, modseq, total, unseen, deleted, octets, special_use,"
+    " EXISTS (SELECT 1 FROM subscription WHERE subscription.name = mailbox.name)"
 )
+_STATE = f"SELECT {_COUNTERS} FROM mailbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,18 @@ def states(database: Database, rows: Collection[int] | None = None) -> tuple[Mai
     return tuple(_each(database, rows))
 
 
-def count(database: Database, mailbox: MailboxRow, modseq: int, change: Tally, uid_next: int = 0) -> None:
-    """Add to a mailbox's counters; its UIDNEXT rises to C{uid_next}."""
-    database.execute(
+def count(database: Database, mailbox: MailboxRow, modseq: int, change: Tally, uid_next: int = 0) -> MailboxState:
+    """
+    Add to a mailbox's counters; its UIDNEXT rises to C{uid_next}.
+
+    @return: its state then.
+    """
+    rows = database.rows(
         "UPDATE mailbox SET modseq = ?, uid_next = max(uid_next, ?), total = total + ?, unseen = unseen + ?,"
-        " deleted = deleted + ?, octets = octets + ? WHERE id = ?",
+        f" deleted = deleted + ?, octets = octets + ? WHERE id = ? RETURNING {_COUNTERS}",
         (modseq, uid_next, change.total, change.unseen, change.deleted, change.octets, mailbox.row),
     )
+    return _state(rows[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """
 One account's changes in their order, up to a batch at a time in a writer thread.
 
-Everything but L{WriteQueue._work} runs in the reactor's thread.
+Everything but L{WriteQueue._work} runs in the reactor's thread.  A batch costs one hop to a writer thread and one back;
+only where something remains to be done after the commit, the results travel ahead of the thread's return.
 """
 
 from __future__ import annotations
@@ -87,19 +88,29 @@ class WriteQueue:
         return operation.done
 
     def _start(self) -> None:
-        """Take a batch to a writer thread; what cannot be gathered fails by itself."""
-        running = ensureDeferred(self._next_batch())
-        running.addErrback(lambda why: self._log.failure("a batch of {who} broke", why, who=self._files.principal))
-        running.addBoth(lambda _: self._ended())
+        """Take a batch to a writer thread."""
+        working = ensureDeferred(self._next_batch())
+        working.addErrback(lambda why: self._log.failure("a batch of {who} broke", why, who=self._files.principal))
+        working.addCallback(self._worked)
 
-    def _ended(self) -> None:
-        if self._waiting:
+    def _worked(self, committed: Committed | None) -> None:
+        """The next batch is in its thread before the results of this one are delivered."""
+        more = bool(self._waiting)
+        if more:
             self._start()
         else:
             self._busy = False
+        if committed is not None:
+            self._deliver(committed)
+        if not more:
             self._shop.threads.release()
 
-    async def _next_batch(self) -> None:
+    async def _next_batch(self) -> Committed | None:
+        """
+        Have a batch worked on; what cannot be gathered fails by itself.
+
+        @return: what is to be delivered.
+        """
         batch: list[Operation[Any]] = []
         octets = 0
         while self._waiting and len(batch) < BATCH_OPERATIONS:
@@ -115,40 +126,52 @@ class WriteQueue:
                 operation.done.errback(caught())
             else:
                 batch.append(operation)
-        if batch:
-            more = bool(self._waiting)
-            await self._shop.threads.write(lambda: self._work(batch, octets, more))
+        if not batch:
+            return None
+        more = bool(self._waiting)
+        return await self._shop.threads.write(lambda: self._work(batch, octets, more))
 
-    def _work(self, operations: list[Operation[Any]], octets: int, more: bool) -> None:
+    def _work(self, operations: list[Operation[Any]], octets: int, more: bool) -> Committed | None:
         """
-        Commit a batch, have its results delivered, then do what can wait.  In a writer thread.
+        Commit a batch, then do what can wait.  In a writer thread.
 
         @param more: other operations are waiting already.
+        @return: what is to be delivered; C{None} when that is on its way.
         """
         batch = Batch(operations)
         self._shop.failpoint("prepared")
         committed: Committed | None = None
+        is_on_its_way = False
         try:
             with self._shop.connections.lent(self._files) as database:
                 before = database.changes
                 committed = batch.commit(database, lambda: self._transaction(database), self._shop.failpoint)
-                self._shop.call_in_reactor(self._deliver, committed)
                 self._written += octets + 8192 * (database.changes - before)
                 self._spacious = self._spacious or bool(committed.freed) or database.changes - before > 100
-                self._shop.failpoint("delivered")
-                remove_bodies(self._files, committed.freed)
-                self._keep_up(database, more)
-                self._shop.failpoint("kept up")
+                if committed.freed or self._is_upkeep_due(more):
+                    self._shop.call_in_reactor(self._deliver, committed)
+                    is_on_its_way = True
+                    self._follow_up(database, committed, more)
         except Exception as error:
             if committed is None:
-                self._shop.call_in_reactor(self._deliver, batch.fail(failure_of_batch(error)))
-            else:
-                self._log.failure("what follows a commit of {who} failed", who=self._files.principal)
+                return batch.fail(failure_of_batch(error))
+            self._log.failure("what follows a commit of {who} failed", who=self._files.principal)
+        return None if is_on_its_way else committed
+
+    def _follow_up(self, database: Database, committed: Committed, more: bool) -> None:
+        """What can wait, while the results are on their way."""
+        self._shop.failpoint("delivered")
+        remove_bodies(self._files, committed.freed)
+        self._keep_up(database, more)
+        self._shop.failpoint("kept up")
+
+    def _is_upkeep_due(self, more: bool) -> bool:
+        return (self._spacious and not more) or self._written > _checkpoint_at(more)
 
     def _keep_up(self, database: Database, more: bool) -> None:
         """Upkeep, less of it while others wait.  An error is only logged: the replies are true."""
         try:
-            if self._written > upkeep.CHECKPOINT_OCTETS * (4 if more else 1):
+            if self._written > _checkpoint_at(more):
                 upkeep.forget_expunged(database)
                 upkeep.renew_snapshots(database)
                 self._written = 0 if upkeep.checkpoint(database) else upkeep.CHECKPOINT_OCTETS // 2
@@ -168,3 +191,8 @@ class WriteQueue:
                 operation.done.errback(result)
             else:
                 operation.done.callback(result)
+
+
+def _checkpoint_at(more: bool) -> int:
+    """Octets written after which the log is moved into the database, later while others wait."""
+    return upkeep.CHECKPOINT_OCTETS * (4 if more else 1)

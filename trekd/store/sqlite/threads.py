@@ -5,13 +5,12 @@ The store's threads: bounded, and everything they find is handed to the reactor'
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 from trekd.errors import StoreBusy
 
@@ -33,8 +32,8 @@ class Threads:
     def __init__(self, reactor: Any, readers: int, writers: int) -> None:
         """@param reactor: its C{callFromThread} is used."""
         self._reactor = reactor
-        self._readers = _started("store readers", readers)
-        self._writers = _started("store writers", writers)
+        self._readers = _Pool("store reader", readers)
+        self._writers = _Pool("store writer", writers)
         self._running = 0
         self._closing: Deferred[None] | None = None
 
@@ -51,7 +50,7 @@ class Threads:
         return self._run(self._writers, function)
 
     def hold(self) -> None:
-        """Count work that is not in a thread yet: L{closed} waits for as many calls of L{release}."""
+        """Count work that is not in a thread yet: L{idle} waits for as many calls of L{release}."""
         self._running += 1
 
     def release(self) -> None:
@@ -73,25 +72,28 @@ class Threads:
         self._readers.stop()
         self._writers.stop()
 
-    def _run(self, pool: ThreadPool, function: Callable[[], T]) -> Deferred[T]:
+    def _run(self, pool: _Pool, function: Callable[[], T]) -> Deferred[T]:
         done: Deferred[T] = Deferred()
-        if pool.joined:
+        if pool.is_stopped:
             done.errback(StoreBusy("the store is closed"))
             return done
 
-        def finished(good: bool, result: Any) -> None:
-            self._reactor.callFromThread(self._finished, done, good, result)
+        def work() -> None:
+            result: Any
+            try:
+                result = function()
+            except BaseException:
+                result = caught()
+            self._reactor.callFromThread(self._finished, pool, done, result)
 
-        self.hold()
-        pool.callInThreadWithCallback(finished, function)
+        self._running += 1
+        pool.call(work)
         return done
 
-    def _finished(self, done: Deferred[Any], good: bool, result: Any) -> None:
+    def _finished(self, pool: _Pool, done: Deferred[Any], result: Any) -> None:
+        pool.calls -= 1
         self._running -= 1  # before the callbacks, which may wait for idleness themselves
-        if good:
-            done.callback(result)
-        else:
-            done.errback(result)
+        done.callback(result)  # a Failure makes it an errback
         self._tell_if_idle()
 
     def _tell_if_idle(self) -> None:
@@ -100,9 +102,42 @@ class Threads:
             closing.callback(None)
 
 
-def _started(name: str, most: int) -> ThreadPool:
-    """A pool whose threads do not keep alive a process that ends without closing the store: replies are durable."""
-    pool = ThreadPool(0, most, name)
-    pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
-    pool.start()
-    return pool
+class _Pool:
+    """
+    Threads for one kind of work, started when they are needed first.
+
+    They do not keep alive a process that ends without closing the store: replies are durable.  A queue of C{queue},
+    not C{twisted.python.threadpool}: there, to hand over a call costs as much as a short commit.
+
+    @ivar calls: those that wait or run; who made a call counts it out when it has ended.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self.calls = 0
+        self.is_stopped = False
+        self._name = name
+        self._most = most
+        self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._threads: list[Thread] = []
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Call C{work}, which never raises, in one of the threads."""
+        self.calls += 1
+        self._queue.put(work)
+        if len(self._threads) < min(self.calls, self._most):
+            thread = Thread(target=self._serve, name=f"{self._name} {len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """End the threads and wait for that."""
+        self.is_stopped = True
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        while (work := self._queue.get()) is not None:
+            work()
+            del work  # what it holds is freed now, not when the next call comes

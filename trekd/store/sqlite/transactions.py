@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from trekd.errors import OverQuota
+from trekd.store.interfaces import MailboxState
 from trekd.store.sqlite.database import Database
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.views import KnownViews
@@ -33,7 +34,7 @@ class Transaction:
 
     @ivar now: Unix seconds.
     @ivar quota: in octets; 0 is no limit.
-    @ivar touched: row numbers of the mailboxes that it changed.
+    @ivar touched: row numbers of the mailboxes that it changed, with the state it left them in where it knows that.
     @ivar deleted: mailboxes that it deleted, with the modification sequence of that.
     @ivar arrived: the first new UID of mailboxes that got messages.
     @ivar freed: identifiers of messages whose files are not needed when the commit is made.
@@ -45,7 +46,7 @@ class Transaction:
     limits: Limits
     now: float
     quota: int
-    touched: set[int] = field(default_factory=set)
+    touched: dict[int, MailboxState | None] = field(default_factory=dict)
     deleted: dict[MailboxId, int] = field(default_factory=dict)
     arrived: dict[MailboxId, int] = field(default_factory=dict)
     freed: list[str] = field(default_factory=list)

@@ -153,8 +153,7 @@ def _copy(transaction: Transaction, messages: _Messages, target: MailboxRow, mod
         f" size, ?5 FROM {SELECTED}",
         (messages.wanted, messages.mailbox.base, target.base + first - 1, modseq, int(transaction.now)),
     )
-    mailboxes.count(database, target, modseq, messages.tally, first + count)
-    transaction.touched.add(target.row)
+    transaction.touched[target.row] = mailboxes.count(database, target, modseq, messages.tally, first + count)
     transaction.arrived.setdefault(target.id, first)
     return Copied(target.uid_validity, array("I", messages.uids), array("I", range(first, first + count)))
 
@@ -176,8 +175,7 @@ def _remove(transaction: Transaction, messages: _Messages, modseq: int, free: bo
     database.execute(
         "DELETE FROM slot WHERE key IN (SELECT ? + value FROM json_each(?))", (mailbox.base, messages.wanted)
     )
-    mailboxes.count(database, mailbox, modseq, -messages.tally)
-    transaction.touched.add(mailbox.row)
+    transaction.touched[mailbox.row] = mailboxes.count(database, mailbox, modseq, -messages.tally)
     if free:
         _free(transaction, emails)
 

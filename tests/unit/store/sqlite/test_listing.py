@@ -158,7 +158,7 @@ def test_file_that_went_with_its_message_is_left_out(site: Site, monkeypatch: py
         if b"x" not in gone:
             gone.append(b"x")
             path = next((site.files / "bodies").iterdir())
-            site.tamper(*(f"DELETE FROM {row}" for row in ("slot WHERE key & 255 = 2", "email WHERE id = 2")))
+            site.tamper(*(f"DELETE FROM {row}" for row in ("slot WHERE key & 255 = 2", "email WHERE file = 1")))
             path.unlink()
         return lines.in_file(*arguments)  # type: ignore[arg-type]
 
