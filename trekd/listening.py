@@ -21,6 +21,12 @@ from twisted.python.failure import Failure
 
 from trekd.errors import ConfigFault
 
+BACKLOG = 1024
+"""
+Connections that the kernel holds until they are accepted: Twisted's 50 are gone in no time when all clients come back
+at once, and each further one then waits a second or more (Linux: at most C{net.core.somaxconn}, 4096).
+"""
+
 _HINTS = {
     errno.EADDRINUSE: "another program listens there; stop it or choose another port",
     errno.EACCES: "no permission; ports below 1024 need root or CAP_NET_BIND_SERVICE",
@@ -45,6 +51,8 @@ def listen(reactor: Any, service: str, endpoint: str, factory: IProtocolFactory,
             _clear_the_way(path)
         port = _now(serverFromString(reactor, endpoint).listen(factory))
         _set_socket_options(port)
+        if "backlog=" not in endpoint:
+            _lengthen_queue(port)
         return port
     except CannotListenError as error:
         number = getattr(error.socketError, "errno", None) or 0
@@ -104,6 +112,12 @@ def _set_socket_options(port: IListeningPort) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, seconds_or_count in ((socket.TCP_KEEPIDLE, 120), (socket.TCP_KEEPINTVL, 30), (socket.TCP_KEEPCNT, 4)):
         listener.setsockopt(socket.IPPROTO_TCP, option, seconds_or_count)
+
+
+def _lengthen_queue(port: IListeningPort) -> None:
+    listener = getattr(port, "socket", None)
+    if listener is not None and listener.type == socket.SOCK_STREAM:
+        listener.listen(BACKLOG)
 
 
 async def close(ports: Sequence[IListeningPort]) -> None:

@@ -23,6 +23,13 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+_CONTROLS = {
+    point: f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}"
+    for point in (*range(32), *range(127, 160), 0x2028, 0x2029)
+    if chr(point) not in "\t\n"
+}
+"""What could forge a line or command a terminal is shown as an escape."""
+
 
 def _plain(value: Any) -> Any:
     """A JSON value; anything without a JSON form becomes text, never its C{repr}."""
@@ -50,10 +57,11 @@ def json_line(event: LogEvent) -> str:
 
 
 def text_line(event: LogEvent) -> str:
-    """One event as text, with its line end; a message's own line ends are indented."""
+    """One event as text, with its line end; a message's own line ends are indented, other controls escaped."""
     text = eventAsText(event, includeTimestamp=False, includeSystem=False)
     level = event["log_level"].name if "log_level" in event else "info"
-    return f"{_time(event)} {level} {event.get('log_namespace', '-')}: {text}".replace("\n", "\n\t") + "\n"
+    line = f"{_time(event)} {level} {event.get('log_namespace', '-')}: {text}"
+    return line.translate(_CONTROLS).replace("\n", "\n\t") + "\n"
 
 
 def _time(event: LogEvent) -> str:

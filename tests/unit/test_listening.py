@@ -52,6 +52,14 @@ def test_tcp_answers_leave_at_once(opened: object) -> None:
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
+def test_many_can_come_at_once(opened: object) -> None:
+    """A connection that finds the kernel's queue full waits at least a second."""
+    port = opened("tcp:0:interface=127.0.0.1")
+    clients = [socket.create_connection(("127.0.0.1", port.getHost().port), 0.5) for _ in range(200)]
+    for client in clients:
+        client.close()
+
+
 def test_a_relative_socket_path_starts_from_the_base(opened: object, tmp_path: Path) -> None:
     opened("unix:../run/control:mode=600", str(tmp_path / "etc"))
     path = tmp_path / "run" / "control"

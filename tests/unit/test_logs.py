@@ -36,6 +36,12 @@ def test_text_is_one_event_whatever_its_values() -> None:
     assert " warn trekd.imap: refused alice" in text
 
 
+def test_text_cannot_command_a_terminal() -> None:
+    """A carriage return, an escape sequence or a line separator of Unicode is shown, not obeyed."""
+    text = logged(text_line, principal="a\r\x1b[2Kforged\u2028\x9b", peer="::1")
+    assert r"a\x0d\x1b[2Kforged\u2028\x9b" in text
+
+
 def test_a_failure_carries_its_traceback() -> None:
     output = io.StringIO()
     logger = Logger("trekd", observer=LineObserver(output, json_line))

@@ -8,7 +8,9 @@ Nothing here raises: what cannot be decoded as declared is guessed (UTF-8, then 
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
+from collections.abc import Iterator
 from encodings.aliases import aliases
 from urllib.parse import unquote_to_bytes
 
@@ -44,6 +46,9 @@ _GUESSED = frozenset(["ascii", "utf_8"])
 WORD = re.compile(rb"=\?([!->@-~]{1,75})\?([bBqQ])\?([^?]*)\?=")
 """C{encoded-word} (RFC 2047 §2), blanks in its text tolerated."""
 
+PIECE = 8192
+"""Octets decoded at once where a text may be of any length."""
+
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)).difference(_BASE64))
 
@@ -73,6 +78,36 @@ def decode(octets: bytes, charset: str) -> str:
     text = octets.decode(name, "replace")
     # Only UTF-7 can spell half a surrogate pair, which no store or client takes.
     return text.encode("utf-8", "replace").decode("utf-8") if name == "utf_7" else text
+
+
+def decode_pieces(octets: bytes, charset: str) -> Iterator[str]:
+    """
+    What L{decode} gives, in pieces, so that a long text is never in memory as a whole.
+    """
+    name = codec(charset)
+    if name == "utf_7" or len(octets) <= PIECE:
+        # A decoder of UTF-7 keeps a run of base64 and reads it again with each piece.
+        text = decode(octets, charset)
+        for start in range(0, len(text), PIECE):
+            yield text[start : start + PIECE]
+        return
+    if name is None or name in _GUESSED:
+        name = "utf_8" if _is_utf8(octets) else "latin_1"
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    for start in range(0, len(octets), PIECE):
+        yield decoder.decode(octets[start : start + PIECE], start + PIECE >= len(octets))
+
+
+def _is_utf8(octets: bytes) -> bool:
+    if octets.isascii():
+        return True
+    decoder = codecs.getincrementaldecoder("utf_8")()
+    try:
+        for start in range(0, len(octets), PIECE):
+            decoder.decode(octets[start : start + PIECE], start + PIECE >= len(octets))
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def base64_octets(octets: bytes) -> bytes:

@@ -22,13 +22,13 @@ MAX_FIELDS = 10_000
 MAX_VALUE = 1 << 16
 """Octets of one value, or of several joined, that are looked at."""
 
-FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)", re.M)
+FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.M)
 """C{field-name *WSP ":" unstructured} (RFC 5322 §2.2, §4.5); groups: name and folded value."""
 
 _NAME = re.compile(rb"[!-9;-~]+")
 _REMEMBERED = 1000
 
-_RAW = re.compile(rb"([^\n:]*)[^\n]*(?:\n[ \t][^\n]*)*\n?")
+_RAW = re.compile(rb"([^\n:]*+)[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 
 
 def line_feeds(octets: bytes) -> bytes:
@@ -117,7 +117,7 @@ def _named(names: tuple[bytes, ...]) -> re.Pattern[bytes] | None:
     known = [re.escape(name) for name in names if _NAME.fullmatch(name)]
     if not known:
         return None
-    return re.compile(rb"(?i)\n(?:" + b"|".join(known) + rb")[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*(?=\n)")
+    return re.compile(rb"(?i)\n(?:" + b"|".join(known) + rb")[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+(?=\n)")
 
 
 def has_field(octets: bytes, name: bytes) -> bool:

@@ -43,6 +43,12 @@ MAX_DEPTH = 100
 MAX_PARTS = 10_000
 """Entities of one message."""
 
+_DELIMITERS = 100_000
+"""
+Lines that look like a delimiter and are looked at in one message, again for each level whose boundary they have;
+what follows them is no further part.
+"""
+
 _SEARCHED_TWICE = 1 << 20
 _SEARCHED_AGAIN = 16
 """Octets of containers that may be searched: so many, and so many times the message."""
@@ -168,6 +174,7 @@ class _Sweep:
         self.records: list[bytes] = []
         self._searches = _SEARCHED_TWICE + _SEARCHED_AGAIN * len(octets)
         self._addresses = _INNER_ADDRESSES
+        self._delimiters_left = _DELIMITERS
 
     def entity(self, region: Region, found: Fields, depth: int, default: ContentType) -> _Shape:
         """Describe the message or a part, with all that is inside it."""
@@ -266,7 +273,8 @@ class _Sweep:
         octets, end = self._octets, region.end
         delimiter = b"\n--" + boundary
         at = max(region.body - 1, 0)
-        while (hit := octets.find(delimiter, at, end)) >= 0:
+        while self._delimiters_left and (hit := octets.find(delimiter, at, end)) >= 0:
+            self._delimiters_left -= 1
             after = hit + len(delimiter)
             at = octets.find(b"\n", after, end)
             at = end if at < 0 else at

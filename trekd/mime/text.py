@@ -4,10 +4,10 @@ Substring search in decoded text (RFC 3501 §6.4.4): both sides are folded, char
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from trekd.mime.encoded import decode, decode_words, transfer_decoded
-from trekd.mime.fold import fold
+from trekd.mime.encoded import decode_pieces, decode_words, transfer_decoded
+from trekd.mime.fold import fold, folded_pieces
 from trekd.mime.header import field_value, named_fields, raw_fields
 from trekd.mime.parts import MESSAGE, TEXT, Part, unpack
 
@@ -30,7 +30,8 @@ def text_contains(octets: bytes, parts: bytes, needle: str, with_header: bool) -
     """
     Whether a message's text holds a text.
 
-    The text is that of all text parts and of the headers of messages inside the message.
+    The text is that of all text parts and of the headers of messages inside the message.  However long it is,
+    only pieces of it are decoded at a time, and other threads run between them.
 
     @param parts: the message's part index.
     @param needle: folded; the empty one is in every message.
@@ -39,24 +40,36 @@ def text_contains(octets: bytes, parts: bytes, needle: str, with_header: bool) -
     if not needle:
         return True
     root = unpack(parts)
-    if with_header and needle in header_text(octets[root.header : root.body]):
+    if with_header and _is_in(_header_text(octets[root.header : root.body]), needle):
         return True
-    return any(needle in text for text in _texts(octets, root))
+    return any(_is_in(text, needle) for text in _texts(octets, root))
 
 
-def header_text(header: bytes) -> str:
-    """All fields of a header decoded and folded, one a line."""
-    lines = [b"%b:%b" % (name, field_value(raw)) for name, raw in raw_fields(header) if name]
-    return fold("\n".join(map(decode_words, lines)))
+def _is_in(pieces: Iterable[str], needle: str) -> bool:
+    """Whether a text in pieces, not yet folded, holds a text; it may begin in one piece and end in another."""
+    tail = ""
+    for piece in folded_pieces(pieces):
+        text = tail + piece
+        if needle in text:
+            return True
+        tail = text[max(len(text) - len(needle) + 1, 0) :]
+    return False
 
 
-def _texts(octets: bytes, part: Part) -> Iterator[str]:
-    """The folded text of each text part and of each inner message's header, in order."""
+def _header_text(header: bytes) -> Iterator[str]:
+    """All fields of a header decoded, one a line."""
+    for name, raw in raw_fields(header):
+        if name:
+            yield decode_words(b"%b:%b" % (name, field_value(raw))) + "\n"
+
+
+def _texts(octets: bytes, part: Part) -> Iterator[Iterator[str]]:
+    """The text of each text part and of each inner message's header, in order."""
     if part.kind == TEXT:
         content = transfer_decoded(octets[part.body : part.end], part.encoding)
-        yield fold(decode(content, part.charset))
+        yield decode_pieces(content, part.charset)
     elif part.kind == MESSAGE:
         message = part.children[0]
-        yield header_text(octets[message.header : message.body])
+        yield _header_text(octets[message.header : message.body])
     for child in part.children:
         yield from _texts(octets, child)

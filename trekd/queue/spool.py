@@ -147,10 +147,10 @@ class SpoolFile:
                 raise QueueFull
             if len(content) > INLINE:
                 _write_synced(path, content)
-            with _transaction(database):
+            with AtomicChange(database):
                 self._insert(database, id, transaction, content, now)
-        except (OSError, sqlite3.Error):
-            log.failure("message cannot be queued")
+        except (OSError, sqlite3.Error) as error:
+            log.error("a message cannot be queued: {reason}", reason=str(error))
             path.unlink(missing_ok=True)
             raise StoreFull from None
         return id
@@ -230,7 +230,7 @@ class SpoolFile:
     def finish(self, entry: Entry) -> None:
         """An entry is done with; its message goes with the last one."""
         database = self._opened()
-        with _transaction(database):
+        with AtomicChange(database):
             database.execute("DELETE FROM recipient WHERE number = ?", (entry.number,))
             gone = database.execute(
                 "DELETE FROM message WHERE id = ?1 AND NOT EXISTS "
@@ -313,8 +313,8 @@ class Spool:
         await self._run(self._file.close)
 
 
-class _transaction:
-    """One SQLite transaction; committed at the end, rolled back by an error."""
+class AtomicChange:
+    """One SQLite transaction; committed at the end, rolled back by an error, that of the commit included."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
@@ -323,7 +323,13 @@ class _transaction:
         self._database.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._database.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self._database.execute("COMMIT")
+        finally:
+            # SQLite has rolled back by itself when the disk is full, but not after every error.
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -4,7 +4,17 @@ Header fields as octets.
 
 from __future__ import annotations
 
-from trekd.mime.header import field_values, has_field, remove_fields, split_header
+import tracemalloc
+
+from trekd.mime.header import (
+    field_values,
+    fields,
+    has_field,
+    named_fields,
+    raw_fields,
+    remove_fields,
+    split_header,
+)
 
 OCTETS = b"Bcc: x@y,\r\n z@y\r\nSubject: a\r\n b\r\nno field\r\nBCC : w@y\r\nTo: t@y\r\n\r\nBcc: body\r\n"
 
@@ -46,3 +56,15 @@ def test_where_a_header_ends() -> None:
         (b"", 0),
     ):
         assert split_header(octets) == length, octets
+
+
+def test_lines_of_one_field_cost_no_memory() -> None:
+    """A field may have millions of continuation lines; a regular expression that could go back would note each."""
+    header = b"From: a\r\nSubject: a" + b"\r\n a" * 250_000 + b"\r\n\r\n"
+    tracemalloc.start()
+    assert len(named_fields(header, (b"subject",))) == 1
+    assert len(list(raw_fields(header))) == 3
+    assert len(list(fields(header, 0, len(header)))) == 2
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * len(header)

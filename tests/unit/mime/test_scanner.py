@@ -326,3 +326,12 @@ def test_time_is_linear(name: str) -> None:
     valid_scan = scan(octets)
     assert time.process_time() - begun < 10
     check_body(read(valid_scan.bodystructure), extended=True)
+
+
+def test_delimiters_that_belong_to_many_levels_are_looked_at_a_bounded_number_of_times() -> None:
+    """Each level of a multipart in a multipart of the same boundary sees the delimiters of all below it."""
+    octets = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" * 100_000
+    begun = time.process_time()
+    scanned = scan(octets)
+    assert time.process_time() - begun < 5
+    assert scanned.bodystructure.count(b'"mixed"') >= 1

@@ -5,10 +5,12 @@ Search in decoded text.
 from __future__ import annotations
 
 import base64
+import tracemalloc
 
 import pytest
 
 from tests.unit.mime.test_scanner import multipart
+from trekd.mime.encoded import PIECE
 from trekd.mime.fold import fold
 from trekd.mime.reader import MimeReader
 
@@ -79,3 +81,33 @@ def test_letters_stay_apart() -> None:
     assert fold("ß") != fold("ss")
     assert fold("e") != fold("é")
     assert fold("title") == "TITLE"
+
+
+@pytest.mark.parametrize("encoding", [b"8bit", b"base64"])
+@pytest.mark.parametrize(
+    ("charset", "codec"), [(b"utf-8", "utf-8"), (b"", "latin-1"), (b"gb18030", "gb18030"), (b"utf-7", "utf-7")]
+)
+def test_text_is_found_wherever_it_stands(charset: bytes, codec: str, encoding: bytes) -> None:
+    """A long text is read in pieces, and what is sought may lie across two of them."""
+    for before in range(PIECE - 4, PIECE + 3):
+        body = ("x" * before + "é needle é" + "y" * PIECE).encode(codec)
+        content = base64.encodebytes(body) if encoding == b"base64" else body
+        octets = b"Content-Type: text/plain; charset=%b\r\nContent-Transfer-Encoding: %b\r\n\r\n%b" % (
+            charset or b'""',
+            encoding,
+            content,
+        )
+        parts = READER.scan(octets).parts
+        assert READER.text_contains(octets, parts, fold("É NEEDLE É"), False)
+        assert not READER.text_contains(octets, parts, fold("é needles"), False)
+
+
+def test_memory_of_a_search_is_that_of_its_pieces() -> None:
+    """One character may fold to eighteen (U+FDFA): a text is never folded as a whole."""
+    octets = b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + "\ufdfa".encode() * 200_000
+    parts = READER.scan(octets).parts
+    tracemalloc.start()
+    assert not READER.text_contains(octets, parts, fold("needle"), False)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * len(octets)

@@ -1,13 +1,14 @@
 """The queue on disk."""
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from trekd.errors import QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
-from trekd.queue.spool import INLINE, SpoolFile
+from trekd.queue.spool import INLINE, AtomicChange, SpoolFile
 from trekd.values import Address, PrincipalId
 
 LARGE = b"x" * (INLINE + 1)
@@ -108,6 +109,21 @@ def test_a_disk_that_refuses_leaves_nothing_behind(
     monkeypatch.undo()
     assert spool.count() == 0
     assert list((tmp_path / "queue" / "messages").iterdir()) == []
+
+
+def test_a_commit_that_fails_does_not_block_the_next(tmp_path: Path) -> None:
+    """SQLite keeps a transaction open whose commit fails, unless the disk is full."""
+    database = sqlite3.connect(tmp_path / "x.sqlite", isolation_level=None)
+    database.execute("PRAGMA foreign_keys = ON")
+    database.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, b REFERENCES a DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(sqlite3.IntegrityError), AtomicChange(database):
+        database.execute("INSERT INTO a VALUES (1, 99)")
+    with pytest.raises(ZeroDivisionError), AtomicChange(database):
+        database.execute("ROLLBACK")  # as SQLite does by itself when the disk is full
+        raise ZeroDivisionError
+    with AtomicChange(database):
+        database.execute("INSERT INTO a VALUES (1, 1)")
+    assert database.execute("SELECT * FROM a").fetchall() == [(1, 1)]
 
 
 def test_nobody_else_can_read_it(spool: SpoolFile, tmp_path: Path) -> None:

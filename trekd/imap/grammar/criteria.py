@@ -40,6 +40,9 @@ from trekd.values import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flag
 DEFAULT_CODEC = "utf_8"
 """US-ASCII by RFC 3501 §6.4.4; clients that name none and send more mean this."""
 
+MAX_STRINGS = 500
+"""Strings sought by one SEARCH: each may mean that every message is read for it."""
+
 _NO_TEXT = frozenset(
     {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
 )
@@ -201,14 +204,18 @@ def search_keys(cursor: Cursor, codec: str) -> Criterion:
     search-key *(SP search-key), to the command's end
 
     @param codec: what strings are decoded with; see L{charset_codec}.
-    @raise LimitExceeded: nested too deep.
+    @raise LimitExceeded: nested too deep, or more than L{MAX_STRINGS} strings.
     """
     nest = [_Open(_all_of, None)]
+    strings = 0
     while True:
         if len(nest) > cursor.options.max_nesting:
             raise LimitExceeded("nesting of search-keys")
         criterion = _search_key(cursor, codec, nest)
         if criterion is not None:
+            strings += isinstance(criterion, HeaderContains | BodyContains | TextContains)
+            if strings > MAX_STRINGS:
+                raise LimitExceeded("number of strings sought")
             whole = _close(cursor, nest, criterion)
             if whole is not None:
                 return whole

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.imap.grammar.wire import read
 from trekd.errors import BadCharset, LimitExceeded, SyntaxFault
 from trekd.imap.grammar.commands import Search
+from trekd.imap.grammar.criteria import MAX_STRINGS
 from trekd.imap.grammar.search import (
     All,
     And,
@@ -244,3 +245,10 @@ def test_long_chains_stay_flat(octets: bytes) -> None:
     start = time.process_time()
     assert depth(criterion(octets)) <= 3
     assert time.process_time() - start < 2
+
+
+def test_the_number_of_strings_is_bounded() -> None:
+    """Each may mean that every message is read."""
+    criterion(b" ".join([b"TEXT a"] * MAX_STRINGS))
+    with pytest.raises(LimitExceeded):
+        criterion(b" ".join([b"OR TEXT a"] * MAX_STRINGS) + b" SUBJECT a")
