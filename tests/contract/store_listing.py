@@ -205,7 +205,7 @@ class ListingRules(StoreCase):
         view = await view_of(alice)
         for extract, expected in (
             (Extract(whole), as_literal(octets)),
-            (Extract(header, within_header=True), as_literal(head)),
+            (Extract(), as_literal(head)),
             (Extract(header), as_literal(head)),
             (Extract(text), as_literal(octets[length:])),
             (Extract(lambda parts, start, size: (start + 2, start + 5)), as_literal(octets[length + 2 : length + 5])),
@@ -225,7 +225,7 @@ class ListingRules(StoreCase):
             assert octets.endswith(b"\r\n\r\n")
             return octets.split(b"\r\n")[0] + b"\r\n\r\n"
 
-        extract = Extract(header, only_subject, within_header=True)
+        extract = Extract(None, only_subject)
         assert await listed(alice, view, (Column.UID, b" ", extract)) == (
             b"1 " + as_literal(b"Subject: m1\r\n\r\n") + b"2 " + as_literal(b"Subject: m2\r\n\r\n")
         )
@@ -259,7 +259,7 @@ class ListingRules(StoreCase):
         await fill(alice, 20)
         view = await view_of(alice)
         items: list[object] = [b"* ", Column.SEQ, b" FETCH (FLAGS ", Column.FLAGS]
-        items += [b" A ", Extract(header, within_header=True), b" B ", Extract(text, partial=(0, 2))]
+        items += [b" A ", Extract(), b" B ", Extract(text, partial=(0, 2))]
         items += [b" C ", Column.TEXT, b" D ", Column.HEADER, b")\r\n"]
         octets = await listed(alice, view, items, recent_from=20)
         expected = b""

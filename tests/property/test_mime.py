@@ -11,7 +11,15 @@ from tests.unit.mime.wire_grammar import check_body, check_envelope, read
 from trekd.mime.addresses import addresses, from_addresses
 from trekd.mime.encoded import decode_words, transfer_decoded
 from trekd.mime.fold import fold
-from trekd.mime.header import body_offset, field_values, named_fields, raw_fields, remove_fields, split_header
+from trekd.mime.header import (
+    body_offset,
+    field_values,
+    fields_cutter,
+    named_fields,
+    raw_fields,
+    remove_fields,
+    split_header,
+)
 from trekd.mime.parts import Part, unpack
 from trekd.mime.scanner import ScannedMessage, scan
 from trekd.mime.sections import KINDS, Section, cut, cut_header, decoded
@@ -147,6 +155,7 @@ def test_raw_fields_are_the_header(octets: bytes) -> None:
     assert remove_fields(octets, []) == octets
     for names in ((b"FROM", b"Content-Type"), (b"subject",), (b"a b", b"")):
         wanted = {name.lower() for name in names} - {b""}
+        assert fields_cutter(names)(header) == b"".join(named_fields(header, names))
         assert named_fields(header, names) == [raw for name, raw in raw_fields(header) if name in wanted]
     without = remove_fields(octets, [b"FROM", b"to"])
     assert not field_values(without, b"from") and not field_values(without, b"To")

@@ -9,7 +9,7 @@ continuation is kept where it stands and belongs to nobody.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
 
@@ -104,20 +104,43 @@ def named_fields(header: bytes, names: tuple[bytes, ...]) -> list[bytes]:
 
     @param header: a header's octets, unbounded.
     """
-    if len(b":".join(names)) > _REMEMBERED or not header.endswith(b"\n"):
+    search = _named(names)
+    if search is None or not header.endswith(b"\n"):
         wanted = frozenset([name.lower() for name in names]) - {b""}
         return [raw for name, raw in raw_fields(header) if name in wanted]
-    search = _named(names)
-    return [found[1:] + b"\n" for found in search.findall(b"\n" + header)] if search else []
+    return [found[1:] + b"\n" for found in search(b"\n" + header)]
 
 
 @lru_cache(maxsize=256)
-def _named(names: tuple[bytes, ...]) -> re.Pattern[bytes] | None:
-    """What finds the fields of these names; it begins with a line end because that is found fastest."""
-    known = [re.escape(name) for name in names if _NAME.fullmatch(name)]
-    if not known:
+def fields_cutter(names: tuple[bytes, ...]) -> Callable[[bytes], bytes]:
+    """What does as L{named_fields} for many headers: it takes a header and gives the fields in one piece."""
+    search = _named(names)
+
+    def cut(header: bytes) -> bytes:
+        if search is None or not header.endswith(b"\n"):
+            return b"".join(named_fields(header, names))
+        found = b"".join(search(b"\n" + header))
+        return found[1:] + b"\n" if found else b""
+
+    return cut
+
+
+@lru_cache(maxsize=256)
+def _named(names: tuple[bytes, ...]) -> Callable[[bytes], list[bytes]] | None:
+    """
+    What finds the fields of these names, each with the line end before it and without its last; C{None} when there are
+    no such names, or too much of them.
+
+    The expression begins with a line end and a look at the first letter because that is fastest.
+    """
+    known = sorted({name.lower() for name in names if _NAME.fullmatch(name)})
+    if not known or len(b":".join(names)) > _REMEMBERED:
         return None
-    return re.compile(rb"(?i)\n(?:" + b"|".join(known) + rb")[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+(?=\n)")
+    first = re.escape(bytes({octet for name in known for octet in (name[0], name.upper()[0])}))
+    alternatives = b"|".join(map(re.escape, known))
+    return re.compile(
+        rb"(?i)\n(?=[%b])(?:%b)[ \t]*:[^\n]*+(?:\n[ \t][^\n]*+)*+(?=\n)" % (first, alternatives)
+    ).findall
 
 
 def has_field(octets: bytes, name: bytes) -> bool:

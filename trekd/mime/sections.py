@@ -7,10 +7,11 @@ those of the message inside it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from trekd.mime.encoded import transfer_decoded
-from trekd.mime.header import named_fields, raw_fields
+from trekd.mime.header import fields_cutter, raw_fields
 from trekd.mime.parts import MESSAGE, MULTIPART, Part, unpack
 
 KINDS = ("", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME")
@@ -81,15 +82,27 @@ def cut_header(header: bytes, section: Section) -> bytes:
     Fields keep their order, folding and line ends; the empty line always follows them, also where the message
     has none.
     """
-    if section.kind == "HEADER":
-        return header
+    return header if section.kind == "HEADER" else field_cutter(section)(header)
+
+
+def field_cutter(section: Section) -> Callable[[bytes], bytes]:
+    """What C{HEADER.FIELDS} or C{HEADER.FIELDS.NOT} does to a header, as L{cut_header}; to be used for many headers."""
     if section.kind == "HEADER.FIELDS":
-        kept = b"".join(named_fields(header, section.fields))
-    else:
-        names = frozenset([name.lower() for name in section.fields])
-        rest = [raw for name, raw in raw_fields(header) if name not in names]
-        kept = b"".join(rest[:-1] if rest and not rest[-1].strip() else rest)
-    line_end = b"\r\n" if b"\r\n" in header or b"\n" not in header else b"\n"
+        fields = fields_cutter(section.fields)
+        return lambda header: _ended(fields(header), header)
+    names = frozenset([name.lower() for name in section.fields])
+    return lambda header: _ended(_others(header, names), header)
+
+
+def _others(header: bytes, names: frozenset[bytes]) -> bytes:
+    """The fields that have none of the names."""
+    rest = [raw for name, raw in raw_fields(header) if name not in names]
+    return b"".join(rest[:-1] if rest and not rest[-1].strip() else rest)
+
+
+def _ended(kept: bytes, header: bytes) -> bytes:
+    """Fields with the empty line behind them."""
+    line_end = b"\r\n" if header.endswith(b"\r\n") or b"\r\n" in header or b"\n" not in header else b"\n"
     if kept and not kept.endswith(line_end):
         kept += line_end
     return kept + line_end

@@ -270,15 +270,13 @@ class Extract:
     """
     Some of a message's octets, rendered as a literal, C{NIL} when there is no such part.
 
-    @ivar locate: (parts, header length, size) to the range wanted, or C{None}.
+    @ivar locate: (parts, header length, size) to the range wanted, or C{None}; without it, the message's header.
     @ivar select: applied to the octets of the range (to pick header fields), if given.
-    @ivar within_header: the range never leaves the header.
     @ivar partial: (origin, length) in octets of what was selected (RFC 3501 §6.4.5); past the end is empty.
     """
 
-    locate: Callable[[bytes, int, int], tuple[int, int] | None]
+    locate: Callable[[bytes, int, int], tuple[int, int] | None] | None = None
     select: Callable[[bytes], bytes] | None = None
-    within_header: bool = False
     partial: tuple[int, int] | None = None
 
 

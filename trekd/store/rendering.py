@@ -76,11 +76,17 @@ class Source:
 
 def extract(wanted: Extract, source: Source) -> bytes:
     """The literal that C{wanted} asks for, or C{NIL}."""
-    found = wanted.locate(source.parts, source.header_length, source.size)
-    if found is None:
-        return NIL
-    start, end = found
-    octets = source.octets[start:end]
+    found = located(wanted, source.parts, source.header_length, source.size)
+    return NIL if found is None else chosen(wanted, source.octets[found[0] : found[1]])
+
+
+def located(wanted: Extract, parts: bytes, header_length: int, size: int) -> tuple[int, int] | None:
+    """The range of a message that C{wanted} is taken from."""
+    return (0, header_length) if wanted.locate is None else wanted.locate(parts, header_length, size)
+
+
+def chosen(wanted: Extract, octets: bytes) -> bytes:
+    """The literal that C{wanted} asks for, of the octets of its range."""
     if wanted.select is not None:
         octets = wanted.select(octets)
     if wanted.partial is not None:

@@ -85,7 +85,7 @@ def test_extract_needs_the_header_only() -> None:
         seen.append((parts, header_length, size))
         return 0, header_length
 
-    assert extract(Extract(locate, lambda octets: octets.upper(), True, (1, 2)), source) == b"{2}\r\nEA"
+    assert extract(Extract(locate, lambda octets: octets.upper(), (1, 2)), source) == b"{2}\r\nEA"
     assert seen == [(b"parts", 4, 1000)]
 
 

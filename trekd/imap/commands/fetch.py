@@ -15,7 +15,7 @@ from trekd.imap.responses import EXPUNGE_ISSUED
 from trekd.imap.selected import Positions, SelectedMailbox
 from trekd.imap.session import Session
 from trekd.imap.wire import send_listing
-from trekd.mime.sections import Section, cut_header, locate
+from trekd.mime.sections import Section, field_cutter, locate
 from trekd.store.interfaces import Column, Extract, FlagOperation, LineTemplate
 from trekd.values import SEEN
 
@@ -122,12 +122,8 @@ def _extract(attribute: BodySection) -> Extract:
     window = attribute.partial
     by_fields = attribute.kind in (SectionKind.HEADER_FIELDS, SectionKind.HEADER_FIELDS_NOT)
     return Extract(
-        locate=partial(locate, section),
-        select=partial(_select_fields, section) if by_fields else None,
-        within_header=section.is_header,
+        locate=None if section.is_header else partial(locate, section),
+        select=field_cutter(section) if by_fields else None,
         partial=(window.origin, window.length) if window is not None else None,
     )
 
-
-def _select_fields(section: Section, header: bytes) -> bytes:
-    return cut_header(header, section)

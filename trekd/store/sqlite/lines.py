@@ -11,7 +11,8 @@ from pathlib import Path
 
 from trekd.errors import StoreCorrupt
 from trekd.store.interfaces import Column, Extract, LineTemplate
-from trekd.store.rendering import NIL, Source, line, literal, with_recent
+from trekd.store.rendering import NIL, Source, line, literal, located, with_recent
+from trekd.store.sqlite.templates import FROM, PLACE, UID
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +80,32 @@ class Lines:
     """
     A template for one message at a time.
 
-    @ivar sql: the statement whose rows are L{StoredMessage}s; parameters as in
+    @ivar dense: the statement whose rows are L{StoredMessage}s; parameters as in
         L{Bulk <trekd.store.sqlite.templates.Bulk>}, without constants.
+    @ivar sparse: likewise.
     """
 
     def __init__(self, template: LineTemplate) -> None:
         self._template = template
         extracts = [item for item in template.items if isinstance(item, Extract)]
-        beyond = not all(item.within_header for item in extracts)
+        beyond = any(item.locate is not None for item in extracts)
         self._needs_text = beyond or Column.OCTETS in template.items or Column.TEXT in template.items
         self._needs_header = bool(extracts) or Column.HEADER in template.items or Column.OCTETS in template.items
         wanted = {
             "email.envelope": Column.ENVELOPE in template.items,
             "email.bodystructure": Column.BODYSTRUCTURE in template.items,
             "email.body": Column.BODY in template.items,
-            "email.parts": bool(extracts),
+            "email.parts": beyond,
             "body.header": self._needs_header,
             "body.text": self._needs_text,
         }
         columns = ", ".join(name if needed else "NULL" for name, needed in wanted.items())
-        self.sql = (
-            "SELECT ?3 + wanted.key, wanted.value, slot.flags, slot.internal_date, slot.modseq, email.size,"
-            f" email.header_length, email.file, email.objectid, {columns}"
-            " FROM json_each(?1) AS wanted CROSS JOIN slot ON slot.key = ?2 + wanted.value"
+        self.dense, self.sparse = (
+            f"SELECT {PLACE[is_dense]}, {UID}, slot.flags, slot.internal_date, slot.modseq, email.size,"
+            f" email.header_length, email.file, email.objectid, {columns} FROM {FROM[is_dense][0]}"
             " CROSS JOIN email ON email.id = slot.email CROSS JOIN body ON body.email = slot.email"
+            f" WHERE {FROM[is_dense][1]}"
+            for is_dense in (True, False)
         )
 
     def is_in_file(self, message: StoredMessage) -> bool:
@@ -209,7 +212,7 @@ def _add_column(source: InFile, column: Column, template: LineTemplate, message:
 
 def _add_extract(source: InFile, wanted: Extract, message: StoredMessage) -> None:
     """As L{rendering.extract <trekd.store.rendering.extract>}, reading no more than it takes."""
-    found = wanted.locate(message.parts, message.header_length, message.size)
+    found = located(wanted, message.parts, message.header_length, message.size)
     if found is None:
         source.add(NIL)
         return

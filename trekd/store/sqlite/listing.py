@@ -7,8 +7,10 @@ L{Rendering.read} is called in reader threads, one call at a time; between calls
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from trekd.errors import NoSuchMailbox, StoreCorrupt
 from trekd.store.interfaces import LineTemplate, Listing, MailboxView
@@ -24,6 +26,7 @@ READ_OCTETS = 4 * PIECE_OCTETS
 MOST_AT_ONCE = 2000
 FEWEST_AT_ONCE = 8
 STEPS_AT_ONCE = 256
+FEWEST_DENSE = 32
 
 
 class Rendering:
@@ -76,26 +79,27 @@ class Rendering:
 
         @return: C{False} when some of them are too large for that; nothing was done.
         """
-        count = max(FEWEST_AT_ONCE, min(MOST_AT_ONCE, PIECE_OCTETS * 3 // 4 // self._expected))
+        count = max(FEWEST_AT_ONCE, min(MOST_AT_ONCE, PIECE_OCTETS * 7 // 8 // self._expected))
         mark = self._places.mark()
-        wanted, first = self._places.take(count)
-        octets, found, rendered = database.rows(bulk.sql, (wanted, self._base, first, *bulk.constants))[0]
-        if found:
-            self._expected = len(octets or b"") // found + 1
-        if found != rendered or len(octets or b"") > PIECE_OCTETS:
+        taken = self._places.take(count)
+        sql = bulk.dense if taken.is_dense else bulk.sparse
+        rendered = bulk.rendered(database.rows(sql, (*taken.parameters(self._base or 0), *bulk.constants))[0])
+        if rendered is not None and rendered.messages:
+            self._expected = rendered.read // rendered.messages + 1
+        if rendered is None or len(rendered.octets) > PIECE_OCTETS:
             self._places.go_back(mark)
             return False
-        if found:
-            cut.add_piece(octets, found)
+        if rendered.messages:
+            cut.add_piece(rendered.octets, rendered.messages)
         return True
 
     def _read_steps(self, database: Database, cut: Cutter) -> None:
         """Render message by message, until enough octets are together or one has to come from its file."""
-        wanted, first = self._places.take(STEPS_AT_ONCE)
+        taken = self._places.take(STEPS_AT_ONCE)
         lines = self._lines = self._lines or Lines(self._template)
         seq = 0
         missing: StoredMessage | None = None
-        for message in self._stored(database, lines.sql, wanted, first):
+        for message in self._stored(database, lines.dense if taken.is_dense else lines.sparse, taken):
             seq = message.seq
             if lines.is_in_file(message):
                 try:
@@ -114,8 +118,8 @@ class Rendering:
         if missing is not None and value(database, "SELECT 1 FROM slot WHERE key = ?", (self._key(missing),)):
             raise StoreCorrupt(f"{self._files.body(missing.objectid)} is missing")
 
-    def _stored(self, database: Database, sql: str, wanted: str, first: int) -> Iterator[StoredMessage]:
-        for row in database.stream(sql, (wanted, self._base, first)):
+    def _stored(self, database: Database, sql: str, taken: Taken) -> Iterator[StoredMessage]:
+        for row in database.stream(sql, taken.parameters(self._base or 0)):
             yield StoredMessage(*row)
 
     def _stream(self, cut: Cutter, message: InFile) -> None:
@@ -130,12 +134,39 @@ class Rendering:
         return (self._base or 0) + message.uid
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """
+    Places to be rendered by one statement.
+
+    @ivar first: the first UID, or JSON as L{Bulk <trekd.store.sqlite.templates.Bulk>} takes it.
+    @ivar last: the last UID when they have no gaps, else C{None}.
+    @ivar seq: the sequence number of the first UID; 0 when the JSON has them.
+    """
+
+    first: int | str
+    last: int | None
+    seq: int
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the UIDs have no gaps."""
+        return self.last is not None
+
+    def parameters(self, base: int) -> tuple[int | str | None, ...]:
+        """For the statements of L{Bulk <trekd.store.sqlite.templates.Bulk>}."""
+        if isinstance(self.first, int) and self.last is not None:
+            return base + self.first, base + self.last, base, self.seq - base - self.first
+        return self.first, None, base, self.seq
+
+
 class Places:
     """The positions of a view that are still to be rendered."""
 
     def __init__(self, view: MailboxView, positions: tuple[range, ...]) -> None:
         self._uids = view.uids
         self._left = deque(range(span.start, min(span.stop, len(view.uids))) for span in positions if span)
+        self._taken: list[range] = []
 
     @property
     def at_end(self) -> bool:
@@ -154,25 +185,38 @@ class Places:
         """Leave nothing."""
         self._left.clear()
 
-    def take(self, count: int) -> tuple[str, int]:
-        """
-        The next positions, C{count} at most.
-
-        @return: JSON and a number which together give sequence numbers and UIDs: an array with the sequence number
-            of its first UID, or an object from sequence numbers to UIDs with 0.
-        """
-        taken: list[range] = []
+    def take(self, count: int) -> Taken:
+        """The next positions, C{count} at most: those that have UIDs without gaps, when they are many or all."""
+        first = self._left[0][:count]
+        dense = first[: self._without_gaps(first)]
+        if len(dense) >= min(count, FEWEST_DENSE) or (dense == self._left[0] and len(self._left) == 1):
+            self._taken = [dense]
+            self._drop(len(dense))
+            return Taken(self._uids[dense[0]], self._uids[dense[-1]], dense[0] + 1)
+        self._taken = []
         while self._left and count:
-            span = self._left.popleft()
-            part, rest = span[:count], span[count:]
-            count -= len(part)
-            taken.append(part)
-            if rest:
-                self._left.appendleft(rest)
-        self._taken = taken
-        if len(taken) == 1:
-            return str(self._uids[taken[0].start : taken[0].stop].tolist()), taken[0].start + 1
-        return json.dumps({place + 1: self._uids[place] for span in taken for place in span}), 0
+            span = self._left[0][:count]
+            self._taken.append(span)
+            self._drop(len(span))
+            count -= len(span)
+        if len(self._taken) == 1:
+            return Taken(str(self._uids[span.start : span.stop].tolist()), None, span.start + 1)
+        numbers = {place + 1: self._uids[place] for span in self._taken for place in span}
+        return Taken(json.dumps(numbers), None, 0)
+
+    def _without_gaps(self, span: range) -> int:
+        """How many UIDs from the first of C{span} on follow one another."""
+        uids = self._uids
+        lead = uids[span[0]] - span[0]
+        if uids[span[-1]] - span[-1] == lead:
+            return len(span)
+        return bisect_right(span, lead, key=lambda place: uids[place] - place)
+
+    def _drop(self, count: int) -> None:
+        """Take away from the first span."""
+        rest = self._left.popleft()[count:]
+        if rest:
+            self._left.appendleft(rest)
 
     def go_back_behind(self, seq: int) -> None:
         """What was taken by the last L{take} is left again from behind C{seq} on."""

@@ -35,6 +35,21 @@ CHEAP = (
     Column.HEADER,
     b")\r\n",
 )
+HEADERS = (
+    b"* ",
+    Column.SEQ,
+    b" FETCH (UID ",
+    Column.UID,
+    b" HEADER ",
+    Extract(None, lambda header: header[::-1]),
+    Extract(partial=(3, 4)),
+    b" 100% ",
+    Column.FLAGS,
+    Column.ENVELOPE,
+    b" \xff ",
+    Extract(),
+    b")\r\n",
+)
 WHOLE = Extract(lambda parts, header_length, size: (0, size))
 
 
@@ -43,21 +58,55 @@ def large(octet: bytes, size: int = 200_000) -> NewMessage:
     return NewMessage(b"Subject: " + octet + b"\r\n\r\n" + octet * size, b"", flags("\\Seen"))
 
 
+@pytest.mark.parametrize("fewest_dense", [1, 32])
 @pytest.mark.parametrize("recent_from", [0, 4])
-def test_both_ways_render_the_same(site: Site, monkeypatch: pytest.MonkeyPatch, recent_from: int) -> None:
+@pytest.mark.parametrize("template", [CHEAP, HEADERS])
+def test_both_ways_render_the_same(
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    template: tuple[bytes | Column | Extract, ...],
+    recent_from: int,
+    fewest_dense: int,
+) -> None:
     """With gaps in UIDs and positions."""
+    monkeypatch.setattr(listing, "FEWEST_DENSE", fewest_dense)
     site.reactor.run(fill(site.alice, 4, INBOX, "\\Deleted"))
-    messages = [message("a"), message("b", "\\Seen", "k"), large(b"c"), message("d")]
+    odd = NewMessage(b"Subject: \0nul,\xe9%d\r\n\r\ntext")
+    messages = [message("a"), message("b", "\\Seen", "k"), large(b"c"), odd]
     site.reactor.run(site.alice.append(INBOX, messages * 4))
     view = site.reactor.run(view_of(site.alice))
     site.reactor.run(site.alice.expunge(view.mailbox, view.uids[1:3]))
     places = (range(3), range(4, 5), range(6, 15), range(17, 20))
-    in_sql = site.reactor.run(listed(site.alice, view, CHEAP, places, recent_from))
+    in_sql = site.reactor.run(listed(site.alice, view, template, places, recent_from))
     monkeypatch.setattr(listing, "bulk_of", lambda template: None)
-    one_by_one = site.reactor.run(listed(site.alice, view, CHEAP, places, recent_from))
+    one_by_one = site.reactor.run(listed(site.alice, view, template, places, recent_from))
     assert in_sql == one_by_one
     assert in_sql.count(b"* ") == 14
     assert (b"\\Recent" in in_sql) == bool(recent_from)
+
+
+def test_headers_of_many_messages_need_one_statement(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many they are, none is rendered by itself; without gaps, nor is any UID named."""
+    site.reactor.run(fill(site.alice, 60))
+    view = site.reactor.run(view_of(site.alice))
+    monkeypatch.setattr(listing, "Lines", None)
+    monkeypatch.setattr(listing, "json", None)
+    octets = site.reactor.run(listed(site.alice, view, (Column.SEQ, b" ", Column.UID, b" ", Extract(), b"\n")))
+    assert octets.startswith(b"1 1 {")
+    assert b"\n60 60 {" in octets
+    assert octets.count(b"Subject: ") == 60
+
+
+def test_stored_nul_is_rendered_one_by_one(site: Site) -> None:
+    """It stands between the lines that come together."""
+    site.reactor.run(fill(site.alice, 3))
+    site.reactor.run(site.alice.settled())
+    site.tamper("UPDATE email SET envelope = x'61006200' WHERE id = 2")
+    view = site.reactor.run(view_of(site.alice))
+    octets = site.reactor.run(listed(site.alice, view, (Column.UID, Column.ENVELOPE, Extract(partial=(0, 1)), b"\n")))
+    assert b"\n2a\0b\0{1}\r\n" in octets
+    assert octets.count(b"{1}\r\n") == 3
+    site.stop()
 
 
 def test_very_long_template(site: Site) -> None:
@@ -206,7 +255,7 @@ def test_extracts_of_a_message_in_a_file(site: Site) -> None:
     assert extract(replace(WHOLE, select=bytes.upper, partial=(0, 12))) == literal(content.upper()[:12])
     assert extract(Extract(lambda *_: (14, 2**40))) == literal(content[14:])
     assert extract(Extract(lambda *_: None)) == b"NIL"
-    header = Extract(lambda parts, header_length, size: (0, header_length), None, True)
+    header = Extract()
     assert extract(header) == literal(b"Subject: x\r\n\r\n")
 
 
@@ -217,5 +266,5 @@ def test_header_larger_than_the_threshold(site: Site) -> None:
     view = site.reactor.run(view_of(site.alice))
     assert site.reactor.run(listed(site.alice, view, (Column.HEADER,))) == b"{%d}\r\n%b" % (len(header), header)
     assert site.reactor.run(listed(site.alice, view, (Column.TEXT,))) == b"{4}\r\ntext"
-    within = Extract(lambda parts, header_length, size: (0, header_length), lambda octets: octets[:10], True)
+    within = Extract(None, lambda octets: octets[:10])
     assert site.reactor.run(listed(site.alice, view, (within,))) == b"{10}\r\nSubject: h"
