@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import resource
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from bench.lines import LARGE, LINES, LISTING, Figure, Line, fill
+from bench.lines import LINES, Figure, Line, fill
 from bench.servers import Dovecot, Server, TrekMail, available
 
 
@@ -35,7 +36,7 @@ def main() -> int:
     """Run; status 1 when servers answered differently."""
     parser = argparse.ArgumentParser(description="Measure TrekMail beside Debian's Dovecot.")
     parser.add_argument("--directory", type=Path, help="where servers keep mail; a real disk (default: a new one in .)")
-    parser.add_argument("--only", default="", help="lines whose title contains this")
+    parser.add_argument("--only", default="", help="lines whose title has a match of this regular expression")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -44,16 +45,15 @@ def main() -> int:
     servers = _start(directory.resolve())
     differing = False
     try:
-        lines = [line for line in LINES if options.only.lower() in line.title.lower()]
+        lines = [line for line in LINES if re.search(options.only, line.title, re.I)]
         for server in servers:
-            print(f"filling {server.name}", file=sys.stderr)
-            fill(server, b"listing", LISTING, 2000)
-            if any("100,000" in line.title for line in lines):
-                fill(server, b"large", LARGE, 400)
+            for mailbox in sorted({line.reads for line in lines if line.reads}):
+                print(f"filling {server.name}: {mailbox}", file=sys.stderr)
+                fill(server, mailbox)
         print("| line | " + " | ".join(server.name for server in servers) + " | answers |")
         print("|---" * (len(servers) + 2) + "|")
         for line in lines:
-            row = _row(line, [line.measure(server) for server in servers])
+            row = _row(line, line.figures(servers))
             differing = differing or "DIFFER" in row
             print(row, flush=True)
     finally:

@@ -8,7 +8,7 @@ import socket
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -17,8 +17,8 @@ from bench.client import Client
 from bench.corpus import messages
 from bench.servers import USER, Server, cpu, memory, password
 
-LISTING = 20_000
-LARGE = 100_000
+MAILBOXES = {"listing": (20_000, 2000), "bodies": (4_000, 8000), "large": (100_000, 400)}
+"""Number and size of the messages in the mailboxes that are read."""
 IDLE = 2_000
 
 
@@ -39,13 +39,13 @@ def connect(server: Server, user: str = USER) -> Client:
     return Client(server.port, user, password(server))
 
 
-def fill(server: Server, mailbox: bytes, count: int, size: int) -> None:
-    """Fill a mailbox, fifty messages a command."""
+def fill(server: Server, mailbox: str) -> None:
+    """Fill one of L{MAILBOXES}, fifty messages a command."""
     client = connect(server)
-    client.ask(b"CREATE " + mailbox)
-    source = messages(count, size)
+    client.ask(b"CREATE " + mailbox.encode())
+    source = messages(*MAILBOXES[mailbox])
     while batch := list(islice(source, 50)):
-        client.append(mailbox, *batch)
+        client.append(mailbox.encode(), *batch)
     client.close()
 
 
@@ -57,17 +57,22 @@ def _digest(answer: bytes) -> str:
     return hashlib.sha256(plain).hexdigest()[:12]
 
 
-def _fetch(server: Server, items: bytes, runs: int = 5) -> Figure:
+def _least_cost(server: Server, mailbox: bytes, *commands: bytes, runs: int = 5) -> Figure:
+    """The least server CPU, in ms, of the commands together, and the digest of what was answered last."""
     client = connect(server)
-    client.ask(b"SELECT listing")
+    client.ask(b"SELECT " + mailbox)
     client.ask(b"NOOP")
     costs = []
     for _ in range(runs):
         before = cpu(server)
-        answer = client.ask(b"FETCH 1:* " + items)
+        answers = [client.ask(command) for command in commands]
         costs.append(cpu(server) - before)
     client.close()
-    return Figure(min(costs) * 1000, _digest(answer))
+    return Figure(min(costs) * 1000, _digest(b"".join(answers)))
+
+
+def _fetch(server: Server, items: bytes) -> Figure:
+    return _least_cost(server, b"listing", b"FETCH 1:* " + items)
 
 
 def fetch_flags(server: Server) -> Figure:
@@ -88,6 +93,104 @@ def fetch_structures(server: Server) -> Figure:
 def fetch_headers(server: Server) -> Figure:
     """FETCH 1:* (BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)]), 20,000 messages: server CPU, ms."""
     return Figure(_fetch(server, b"(BODY.PEEK[HEADER.FIELDS (FROM SUBJECT DATE)])").value)
+
+
+def fetch_whole_headers(server: Server) -> Figure:
+    """FETCH 1:* (BODY.PEEK[HEADER]), 20,000 messages: server CPU, ms."""
+    return _fetch(server, b"(BODY.PEEK[HEADER])")
+
+
+def fetch_bodies(server: Server) -> Figure:
+    """FETCH 1:* (BODY.PEEK[]), 4,000 messages of 8 KB: server CPU, ms."""
+    return _least_cost(server, b"bodies", b"FETCH 1:* (BODY.PEEK[])")
+
+
+def fetch_one(server: Server) -> Figure:
+    """FETCH n (UID BODY.PEEK[]), 8 KB, one by one: server CPU, us."""
+    commands = [b"FETCH %d (UID BODY.PEEK[])" % number for number in range(3, 4000, 20)]
+    figure = _least_cost(server, b"bodies", *commands)
+    return Figure(figure.value * 1000 / len(commands), figure.answer)
+
+
+def fetch_one_part(server: Server) -> Figure:
+    """FETCH n (UID BODY.PEEK[1]<0.2048>), one by one: server CPU, us."""
+    commands = [b"FETCH %d (UID BODY.PEEK[1]<0.2048>)" % number for number in range(3, 4000, 20)]
+    figure = _least_cost(server, b"bodies", *commands)
+    return Figure(figure.value * 1000 / len(commands), figure.answer)
+
+
+def search_subject(server: Server) -> Figure:
+    """SEARCH SUBJECT "calendar invoice", 20,000 messages: server CPU, ms."""
+    return _least_cost(server, b"listing", b'SEARCH SUBJECT "calendar invoice"')
+
+
+def search_body(server: Server) -> Figure:
+    """SEARCH BODY "calendar invoice meeting", 4,000 messages of 8 KB: server CPU, ms."""
+    return _least_cost(server, b"bodies", b'SEARCH BODY "calendar invoice meeting"', runs=3)
+
+
+def store_all(server: Server) -> Figure:
+    r"""STORE 1:* +FLAGS.SILENT, then -FLAGS.SILENT (\Flagged), 4,000 messages: server CPU, ms."""
+    change = rb"STORE 1:* %bFLAGS.SILENT (\Flagged)"
+    return _least_cost(server, b"bodies", change % b"+", change % b"-")
+
+
+def status_all(server: Server) -> Figure:
+    """STATUS (MESSAGES UNSEEN UIDNEXT) of 200 mailboxes: server CPU, ms."""
+    client = connect(server)
+    names = [b"status%d" % number for number in range(200)]
+    for name in names:
+        client.ask(b"CREATE " + name)
+    client.close()
+    figure = _least_cost(server, b"INBOX", *[b"STATUS %b (MESSAGES UNSEEN UIDNEXT)" % name for name in names])
+    return Figure(figure.value)  # the order of the items is the server's choice
+
+
+def copy_and_expunge(server: Server) -> Figure:
+    r"""COPY of 1,000 messages, then STORE \Deleted and EXPUNGE of the copies: server CPU, ms."""
+    client = connect(server)
+    client.ask(b"CREATE copies")
+    costs = []
+    for _ in range(3):
+        client.ask(b"SELECT bodies")
+        before = cpu(server)
+        client.ask(b"COPY 1:1000 copies")
+        client.ask(b"SELECT copies")
+        client.ask(rb"STORE 1:* +FLAGS.SILENT (\Deleted)")
+        answer = client.ask(b"EXPUNGE")
+        costs.append(cpu(server) - before)
+    client.close()
+    return Figure(min(costs) * 1000, f"{answer.count(b' EXPUNGE')} expunged")  # in an order of the server's choice
+
+
+def noop_beside_listings(server: Server) -> Figure:
+    """NOOP while two clients of the account list 20,000 envelopes over and over: 99th percentile, ms."""
+    is_over = threading.Event()
+
+    def list_on() -> None:
+        lister = connect(server)
+        lister.ask(b"SELECT listing")
+        while not is_over.is_set():
+            lister.ask(b"FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE)")
+        lister.close()
+
+    client = connect(server)
+    client.ask(b"SELECT INBOX")
+    threads = [threading.Thread(target=list_on) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    delays = []
+    for _ in range(500):
+        begun = time.monotonic()
+        client.ask(b"NOOP")
+        delays.append(time.monotonic() - begun)
+        time.sleep(0.005)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    client.close()
+    return Figure(statistics.quantiles(delays, n=100)[98] * 1000)
 
 
 def _append(server: Server, clients: int, each: int) -> float:
@@ -111,13 +214,13 @@ def _append(server: Server, clients: int, each: int) -> float:
 
 
 def append_one(server: Server) -> Figure:
-    """APPEND of 8 KB, one client, durable: messages/s."""
-    return Figure(_append(server, 1, 200))
+    """APPEND of 8 KB, one client, durable: messages/s, median of five rounds."""
+    return Figure(_append(server, 1, 100))
 
 
 def append_eight(server: Server) -> Figure:
-    """APPEND of 8 KB, eight clients, durable: messages/s."""
-    return Figure(_append(server, 8, 100))
+    """APPEND of 8 KB, eight clients, durable: messages/s, median of five rounds."""
+    return Figure(_append(server, 8, 50))
 
 
 def select_large(server: Server) -> Figure:
@@ -222,27 +325,50 @@ class Line:
     """
     A line of the result.
 
+    @ivar reads: which of L{MAILBOXES} it needs.
     @ivar more_is_better: for rates; else less is.
+    @ivar rounds: how often each server is measured, in turn, where the machine's other work would distort one
+        measurement; the median counts.
     """
 
     measure: Callable[[Server], Figure]
+    reads: str = ""
     more_is_better: bool = False
+    rounds: int = 1
 
     @property
     def title(self) -> str:
         """What it says of itself."""
         return (self.measure.__doc__ or "").strip().rstrip(".")
 
+    def figures(self, servers: Sequence[Server]) -> list[Figure]:
+        """Measure each server."""
+        rounds = [[self.measure(server) for server in servers] for _ in range(self.rounds)]
+        return [
+            Figure(statistics.median(figure.value for figure in figures), figures[-1].answer)
+            for figures in zip(*rounds, strict=True)
+        ]
+
 
 LINES = (
     Line(noop),
-    Line(fetch_flags),
-    Line(fetch_envelopes),
-    Line(fetch_structures),
-    Line(fetch_headers),
-    Line(append_one, more_is_better=True),
-    Line(append_eight, more_is_better=True),
-    Line(select_large),
+    Line(fetch_flags, "listing"),
+    Line(fetch_envelopes, "listing"),
+    Line(fetch_structures, "listing"),
+    Line(fetch_headers, "listing"),
+    Line(fetch_whole_headers, "listing"),
+    Line(fetch_bodies, "bodies"),
+    Line(fetch_one, "bodies"),
+    Line(fetch_one_part, "bodies"),
+    Line(search_subject, "listing"),
+    Line(search_body, "bodies"),
+    Line(store_all, "bodies"),
+    Line(copy_and_expunge, "bodies"),
+    Line(status_all),
+    Line(append_one, more_is_better=True, rounds=5),
+    Line(append_eight, more_is_better=True, rounds=5),
+    Line(select_large, "large"),
+    Line(noop_beside_listings, "listing"),
     Line(idle_notice),
     Line(idle_memory),
 )

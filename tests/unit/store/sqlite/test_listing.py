@@ -101,8 +101,7 @@ def test_stored_nul_is_rendered_one_by_one(site: Site) -> None:
     """It stands between the lines that come together."""
     site.reactor.run(fill(site.alice, 3))
     site.reactor.run(site.alice.settled())
-    second = "(SELECT email FROM slot ORDER BY key LIMIT 1 OFFSET 1)"
-    site.tamper(f"UPDATE email SET envelope = x'61006200' WHERE id = {second}")
+    site.tamper("UPDATE email SET envelope = x'61006200' WHERE subject_key = 'm2'")
     view = site.reactor.run(view_of(site.alice))
     octets = site.reactor.run(listed(site.alice, view, (Column.UID, Column.ENVELOPE, Extract(partial=(0, 1)), b"\n")))
     assert b"\n2a\0b\0{1}\r\n" in octets
