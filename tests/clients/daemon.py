@@ -82,11 +82,11 @@ class Daemon:
         """Path of the LMTP socket."""
         return str(self.directory / "lmtp")
 
-    def start(self) -> None:
-        """Start and wait until it answers on every port."""
+    def start(self, *options: str) -> None:
+        """Start, with further options of C{twistd trekmail}, and wait until it answers on every port."""
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [TWISTD, "--nodaemon", "--pidfile=", "trekmail", "--config", str(self.config)],
+                [TWISTD, "--nodaemon", "--pidfile=", "trekmail", "--config", str(self.config), *options],
                 cwd=self.directory,
                 env=self.environment,
                 stdout=log,

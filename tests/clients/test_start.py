@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import smtplib
 import socket
 import ssl
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.daemon import TWISTD, Daemon
+from tests.clients.daemon import PASSWORD, TWISTD, Daemon
 from tests.fakes.certificates import make_certificate
 
 
@@ -108,3 +110,79 @@ def test_old_tls_is_refused(daemon: Daemon) -> None:
             pytest.raises(ssl.SSLError),
         ):
             context.wrap_socket(plain)
+
+
+def open_tls(daemon: Daemon, service: str) -> ssl.SSLSocket:
+    plain = socket.create_connection(("127.0.0.1", daemon.ports[service]), 30)
+    return daemon.client_tls.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_sigterm_takes_leave_of_sessions(own_daemon: Daemon) -> None:
+    """IMAP in BYE (RFC 3501 §7.1.5), SMTP in 421 (RFC 5321 §3.8); an APPEND under way is kept or not acknowledged."""
+    own_daemon.start()
+    assert own_daemon.process is not None
+    with (
+        open_tls(own_daemon, "imaps") as imap,
+        open_tls(own_daemon, "submissions") as smtp,
+        open_tls(own_daemon, "imaps") as appending,
+    ):
+        for session, begin in ((imap, b"* OK"), (smtp, b"220 "), (appending, b"* OK")):
+            assert session.recv(4096).startswith(begin)
+        for session in (imap, appending):
+            session.sendall(f'a LOGIN alice@example.com "{PASSWORD}"\r\n'.encode())
+            assert b"a OK" in session.recv(4096)
+        smtp.sendall(b"EHLO client.example.com\r\n")
+        assert b"250 " in smtp.recv(4096)
+        message = b"Subject: last\r\n\r\nwords\r\n"
+        whole = b"b APPEND INBOX {%d+}\r\n%b\r\n" % (len(message), message)
+        appending.sendall(whole * 20)
+        own_daemon.process.send_signal(signal.SIGTERM)
+        assert b"* BYE" in read_to_end(imap)
+        assert b"421 " in read_to_end(smtp)
+        acknowledged = read_to_end(appending).count(b"b OK")
+    assert own_daemon.process.wait(30) in (0, -signal.SIGTERM)
+    own_daemon.process = None
+    own_daemon.start()
+    account = own_daemon.trekctl_json("account", "show", "alice@example.com")
+    assert isinstance(account, dict)
+    assert acknowledged <= account.get("messages", 0) <= 20
+    assert own_daemon.trekctl_json("check") == [{"account": "alice@example.com", "complaints": []}]
+
+
+def read_to_end(session: ssl.SSLSocket) -> bytes:
+    """What comes until the connection ends, however it ends."""
+    octets = b""
+    try:
+        while piece := session.recv(65536):
+            octets += piece
+    except OSError:
+        pass
+    return octets
+
+
+def test_log_json_has_a_line_for_login_refusal_and_delivery(own_daemon: Daemon) -> None:
+    """And nothing else than JSON, and no password."""
+    own_daemon.start("--log-json")
+    with open_tls(own_daemon, "imaps") as imap:
+        imap.sendall(b'a LOGIN alice@example.com "not her secret"\r\n')
+        imap.sendall(f'b LOGIN alice@example.com "{PASSWORD}"\r\nc LOGOUT\r\n'.encode())
+        assert b"b OK" in read_to_end(imap)
+    with smtplib.LMTP(own_daemon.lmtp) as lmtp:
+        lmtp.sendmail("out@example.net", "bob@example.com", b"Subject: words\r\n\r\nsecret words\r\n")
+    own_daemon.stop()
+    events = [json.loads(line) for line in own_daemon.log.splitlines()]
+    assert all({"time", "level", "room", "message"} <= event.keys() for event in events)
+
+    def find(begin: str) -> dict[str, object]:
+        (event,) = (event for event in events if event["message"].startswith(begin))
+        return event  # type: ignore[no-any-return]
+
+    login = find("login ")
+    assert (login["principal"], login["peer"], login["service"]) == ("alice@example.com", "127.0.0.1", "imap")
+    refusal = find("refused login ")
+    assert (refusal["login"], refusal["reason"]) == ("alice@example.com", "wrong name or password")
+    assert refusal["session"] == login["session"]
+    delivery = find("delivered ")
+    assert (delivery["principal"], delivery["mailbox"]) == ("bob@example.com", "INBOX")
+    for secret in (PASSWORD, "not her secret", "secret words"):
+        assert secret not in own_daemon.log

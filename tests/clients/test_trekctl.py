@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import smtplib
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,15 @@ def test_no_traceback_when_the_reader_leaves(own_daemon: Daemon) -> None:
     assert b"Traceback" not in listing.stderr.read()
     listing.stderr.close()
     listing.wait(60)
+
+
+def test_eight_bit_mail_is_kept_as_it_came(own_daemon: Daemon, tmp_path: Path) -> None:
+    """8BITMIME (RFC 6152 §3): octets above 127 are neither refused nor changed, on the way in or out."""
+    body = b"Gr\xc3\xbc\xc3\x9fe, \xe4\xff\x80\r\n"
+    own_daemon.start()
+    with smtplib.LMTP(own_daemon.lmtp) as lmtp:
+        lmtp.ehlo_or_helo_if_needed()
+        assert lmtp.has_extn("8bitmime")
+        lmtp.sendmail("out@example.net", "bob@example.com", b"Subject: x\r\n\r\n" + body, ["BODY=8BITMIME"])
+    own_daemon.trekctl("export", "bob@example.com", str(tmp_path / "mail"))
+    assert body.replace(b"\r\n", b"\n") in (tmp_path / "mail" / "INBOX.mbox").read_bytes().replace(b"\r\n", b"\n")

@@ -99,6 +99,12 @@ class LocalDelivery:
                 return error
             log.failure("delivery to {principal} failed", principal=account.principal)
             return error if isinstance(error, TrekError) else Broken()
+        log.info(
+            "delivered to {principal}, {mailbox}, from {sender}",
+            principal=account.principal,
+            mailbox=str(INBOX),
+            sender=write_path(reverse_path),
+        )
         return None
 
     @staticmethod
