@@ -21,6 +21,8 @@ from threading import Event
 from typing import Any
 from unittest.mock import patch
 
+from twisted.python.failure import Failure
+
 from tests.fakes.mime import PlainReader
 from tests.fakes.running import PumpedReactor
 from trekd.store.interfaces import FlagOperation, IAccountStore, NewMessage
@@ -56,7 +58,7 @@ def main(engine: str, directory: str, moment: str, times: str) -> None:
         store = SQLiteStore(settings(engine, Path(directory)), PlainReader(), reactor, failpoint)
     account = reactor.run(store.open(ALICE))
     for stream in range(STREAMS):
-        reactor.start(_append_for_ever(account, stream))
+        reactor.start(_append_for_ever(account, stream)).addErrback(_give_up)
     reactor.until(lambda: False)
 
 
@@ -109,6 +111,13 @@ async def _remove(account: IAccountStore, uid: int) -> None:
     place = view.uids.index(uid)
     await account.change_flags(view, (range(place, place + 1),), FlagOperation.ADD, frozenset((DELETED,)))
     await account.expunge(view.mailbox, view.uids[place : place + 1])
+
+
+def _give_up(why: Failure) -> None:
+    """What was acknowledged was not there: the end, which is not the one that is waited for."""
+    why.printTraceback(sys.stderr)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _say(what: str, marker: str) -> None:
