@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
@@ -165,9 +166,29 @@ class _Folder(Resource):
         return Missing().render(request)
 
 
+class SiteChannel(HTTPChannel):
+    """
+    A connection whose end is its end: the stock class, when a line is too long, waits for a producer that it is
+    itself, and reads on meanwhile.
+    """
+
+    transport: Any
+    _is_ending = False
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """Answer and close; drop who goes on sending."""
+        if self._is_ending:
+            self.transport.abortConnection()
+            return
+        self._is_ending = True
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+        self.loseConnection()
+
+
 class HTTPSite(Site):
     """A site of ours: own request class, no tracebacks, headers for every answer."""
 
+    protocol = SiteChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
 

@@ -112,3 +112,13 @@ def test_plain_http_only_redirects() -> None:
     answer, _ = ask(redirect_site("mail.example.com", Clock()), request(b"GET", b"/dav/?a=b"))
     assert answer.startswith(b"HTTP/1.1 301 ")
     assert b"\r\nlocation: https://mail.example.com/dav/?a=b\r\n" in answer.lower()
+
+
+def test_a_line_without_end_ends_the_connection(site: HTTPSite) -> None:
+    """The producer that the stock channel registers for itself must not keep the connection open."""
+    answer, transport = ask(site, b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert transport.disconnecting and transport.producer is None
+    answer, transport = ask(site, b"\0" * 20_000, b"\0" * 20_000)
+    assert answer.count(b"HTTP/1.1 400 ") == 1
+    assert transport.abort_seen
