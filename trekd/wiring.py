@@ -27,6 +27,7 @@ from trekd.opening import open_directory, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
+from trekd.portal.liveness import LivenessProbe, Sweep
 from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
@@ -87,6 +88,7 @@ class Host:
     plan_figures: dict[str, PlanConfig]
     guessing: Guessing
     ledger: ConnectionLedger
+    sweep: Sweep
     spool: Spool
     flow: MailFlow
     runner: LocalRunner
@@ -99,10 +101,12 @@ class Host:
         self.runner.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
+        self.sweep.start()
 
     async def close(self) -> None:
         """Finish and close everything; sessions are gone by now."""
         self.watch.stop()
+        self.sweep.stop()
         await self.runner.stop()
         await self.spool.close()
         await self.store.close()
@@ -153,7 +157,8 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     # The directory sees the plans in force, those of later reloads too.
     own_directory = open_directory(replace(config, plans=plan_figures), reactor)
     directory = _cached(own_directory, config, reactor)
-    ledger = ConnectionLedger(plans, config.limits, prefixes, reactor)
+    probe = LivenessProbe(reactor)
+    ledger = ConnectionLedger(plans, config.limits, prefixes, reactor, probe)
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
@@ -172,6 +177,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
+        sweep=Sweep(probe, ledger.counted, lambda: host.config.limits.heartbeat_interval, reactor),
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),

@@ -97,6 +97,6 @@ class LimitsConfig:
         DURATION,
         2 * MINUTE,
         "How often connections are looked over for peers that vanished without a word.",
-        at_least=10,
+        at_least=5,
         at_most=HOUR,
     )

@@ -124,6 +124,10 @@ class ConnectionLedger:
         """See L{ILedger.connections}."""
         return tuple(lease.connection for lease in self._leases)
 
+    def counted(self) -> tuple[IConnection, ...]:
+        """The connections that take slots."""
+        return tuple(lease.connection for held in self._held.values() for lease in held)
+
     def kick(self, session: str | None = None, principal: PrincipalId | None = None) -> int:
         """See L{ILedger.kick}."""
         chosen = [
