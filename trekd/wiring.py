@@ -31,6 +31,7 @@ from trekd.portal.liveness import LivenessProbe, Sweep
 from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
+from trekd.proxy.factory import Balancers, ProxiedFactory
 from trekd.queue.delivery import LocalDelivery
 from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
@@ -54,6 +55,8 @@ WATCH_INTERVAL = 300.0
 """Seconds between looks at accounts that are logged in, when no cache's time says it."""
 
 _UNBUILT = ("smtp", "metrics")
+_PROXIED = ("imaps", "imap", "submissions", "submission", "smtp", "https", "http")
+"""Listeners that a load balancer may stand before."""
 _SECTIONS = tuple(section.name for section in fields(Config))
 
 
@@ -89,6 +92,7 @@ class Host:
     guessing: Guessing
     ledger: ConnectionLedger
     sweep: Sweep
+    balancers: Balancers
     spool: Spool
     flow: MailFlow
     runner: LocalRunner
@@ -132,6 +136,7 @@ class Host:
         prefixes = _prefixes(config)
         self.ledger.reconfigure(config.limits, prefixes)
         self.guessing.reconfigure(config.limits, prefixes)
+        self.balancers.replace(config.limits.proxy_networks)
         return tuple(sorted({"tls"} | changed & RELOADABLE)), tuple(sorted(left))
 
     def status(self) -> dict[str, Any]:
@@ -178,6 +183,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
         sweep=Sweep(probe, ledger.counted, lambda: host.config.limits.heartbeat_interval, reactor),
+        balancers=Balancers(config.limits.proxy_networks),
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
@@ -264,7 +270,10 @@ def _listeners(
     }
     for service, make in factories.items():
         for endpoint in getattr(config.listen, service):
-            yield service, endpoint, make()
+            factory = make()
+            if service in _PROXIED:
+                factory = ProxiedFactory(factory, host.balancers, reactor)
+            yield service, endpoint, factory
 
 
 def _inside_tls(tls: Any, factory: IProtocolFactory) -> IProtocolFactory:
