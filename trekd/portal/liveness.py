@@ -66,6 +66,7 @@ class LivenessProbe:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
+        self.found = 0
         # Who is being asked: seconds between keepalive probes, 0 where a heartbeat asks.
         self._intervals: dict[IConnection, int] = {}
         self._usual_times: dict[IConnection, Callable[[], None]] = {}
@@ -171,6 +172,7 @@ class LivenessProbe:
                 session=one.session,
             )
             one.abort()
+        self.found += len(connections)
         return connections
 
 
