@@ -23,13 +23,16 @@ from trekd.directory.watch import AccountWatch
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
+from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
 from trekd.opening import open_directory, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
+from trekd.portal.liveness import LivenessProbe, Sweep
 from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
+from trekd.proxy.factory import Balancers, ProxiedFactory
 from trekd.queue.delivery import LocalDelivery
 from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
@@ -41,6 +44,7 @@ from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
 from trekd.tls import ServerTLS
 from trekd.web.control import control_site
+from trekd.web.metrics import metrics_site
 from trekd.web.operations import Collaborators, Operations
 from trekd.web.site import public_site, redirect_site
 
@@ -52,7 +56,9 @@ RELOADABLE = frozenset({"tls", "plans", "limits"})
 WATCH_INTERVAL = 300.0
 """Seconds between looks at accounts that are logged in, when no cache's time says it."""
 
-_UNBUILT = ("smtp", "metrics")
+_UNBUILT = ("smtp",)
+_PROXIED = ("imaps", "imap", "submissions", "submission", "smtp", "https", "http")
+"""Listeners that a load balancer may stand before."""
 _SECTIONS = tuple(section.name for section in fields(Config))
 
 
@@ -87,6 +93,10 @@ class Host:
     plan_figures: dict[str, PlanConfig]
     guessing: Guessing
     ledger: ConnectionLedger
+    sweep: Sweep
+    metrics: Metrics
+    lag: LagMeter
+    balancers: Balancers
     spool: Spool
     flow: MailFlow
     runner: LocalRunner
@@ -99,10 +109,14 @@ class Host:
         self.runner.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
+        self.sweep.start()
+        self.lag.start()
 
     async def close(self) -> None:
         """Finish and close everything; sessions are gone by now."""
         self.watch.stop()
+        self.sweep.stop()
+        self.lag.stop()
         await self.runner.stop()
         await self.spool.close()
         await self.store.close()
@@ -128,6 +142,7 @@ class Host:
         prefixes = _prefixes(config)
         self.ledger.reconfigure(config.limits, prefixes)
         self.guessing.reconfigure(config.limits, prefixes)
+        self.balancers.replace(config.limits.proxy_networks)
         return tuple(sorted({"tls"} | changed & RELOADABLE)), tuple(sorted(left))
 
     def status(self) -> dict[str, Any]:
@@ -152,8 +167,10 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     plans, prefixes = Plans(plan_figures), _prefixes(config)
     # The directory sees the plans in force, those of later reloads too.
     own_directory = open_directory(replace(config, plans=plan_figures), reactor)
-    directory = _cached(own_directory, config, reactor)
-    ledger = ConnectionLedger(plans, config.limits, prefixes, reactor)
+    metrics = Metrics()
+    directory = _cached(TimedDirectory(own_directory, metrics.directory, reactor), config, reactor)
+    probe = LivenessProbe(reactor)
+    ledger = ConnectionLedger(plans, config.limits, prefixes, reactor, probe)
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
@@ -172,6 +189,10 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
+        sweep=Sweep(probe, ledger.counted, lambda: host.config.limits.heartbeat_interval, reactor),
+        metrics=metrics,
+        lag=LagMeter(metrics.lag, reactor),
+        balancers=Balancers(config.limits.proxy_networks),
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
@@ -179,13 +200,34 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
+    metrics.show(
+        Sources(
+            census=ledger.census,
+            refused=ledger.refused,
+            logins=checker.results,
+            cache=lambda: (directory.hits, directory.misses),
+            ghosts=lambda: probe.found,
+            queued=spool.count,
+        )
+    )
+    operations = _operations(host, own_directory, plans, reload)
+    host.listeners = tuple(_listeners(host, portal, operations))
+    return host
+
+
+def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
+    """
+    What trekctl can ask for.
+
+    @param own_directory: the one behind the cache, for what a cache has no part in.
+    """
     administration = IAccountAdministration(own_directory, None)
-    operations = Operations(
+    return Operations(
         Collaborators(
             config=lambda: host.config,
-            directory=directory,
-            administration=administration and CachedAdministration(administration, directory),
-            store=lambda: store,
+            directory=host.directory,
+            administration=administration and CachedAdministration(administration, host.directory),
+            store=lambda: host.store,
             quota=plans.quota,
             ledger=host.ledger,
             status=host.status,
@@ -193,11 +235,9 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             failures=host.guessing.failures,
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
-            flush=directory.flush,
+            flush=host.directory.flush,
         )
     )
-    host.listeners = tuple(_listeners(host, portal, operations))
-    return host
 
 
 def _refuse_unbuilt(config: Config) -> None:
@@ -255,10 +295,14 @@ def _listeners(
         "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
         "http": lambda: redirect_site(config.server.hostname, reactor),
         "control": lambda: control_site(operations),
+        "metrics": lambda: metrics_site(host.metrics.text, reactor),
     }
     for service, make in factories.items():
         for endpoint in getattr(config.listen, service):
-            yield service, endpoint, make()
+            factory = make()
+            if service in _PROXIED:
+                factory = ProxiedFactory(factory, host.balancers, reactor)
+            yield service, endpoint, factory
 
 
 def _inside_tls(tls: Any, factory: IProtocolFactory) -> IProtocolFactory:

@@ -58,12 +58,16 @@ def free_ports(count: int) -> list[int]:
 class Daemon:
     """One daemon in a directory; C{start} and C{kill} as often as a test likes."""
 
-    def __init__(self, directory: Path, more: str = "") -> None:
+    prefix: tuple[str, ...] = ()
+    """Words before the daemon's command line."""
+
+    def __init__(self, directory: Path, more: str = "", address: str = "127.0.0.1") -> None:
         self.directory = directory
+        self.address = address
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self.config = directory / "trekmail.toml"
         self.certificate, _ = make_certificate(directory, "mail.example.com", "localhost")
-        lines = (f'{name} = ["tcp:{port}:interface=127.0.0.1"]' for name, port in self.ports.items())
+        lines = (f'{name} = ["tcp:{port}:interface={address}"]' for name, port in self.ports.items())
         self.config.write_text(CONFIG.format(ports="\n".join(lines), more=more))
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -86,7 +90,10 @@ class Daemon:
         """Start, with further options of C{twistd trekmail}, and wait until it answers on every port."""
         with open(self.directory / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [TWISTD, "--nodaemon", "--pidfile=", "trekmail", "--config", str(self.config), *options],
+                [
+                    *(*self.prefix, TWISTD, "--nodaemon", "--pidfile="),
+                    *("trekmail", "--config", str(self.config), *options),
+                ],
                 cwd=self.directory,
                 env=self.environment,
                 stdout=log,
@@ -101,10 +108,14 @@ class Daemon:
     def _answers(self) -> bool:
         try:
             for port in self.ports.values():
-                socket.create_connection(("127.0.0.1", port), 1).close()
+                self.connect(port).close()
         except OSError:
             return False
         return (self.directory / "control").exists() and (self.directory / "lmtp").exists()
+
+    def connect(self, port: int) -> socket.socket:
+        """A connection to one of its ports."""
+        return socket.create_connection((self.address, port), 1)
 
     def stop(self) -> int:
         """SIGTERM; the exit status."""

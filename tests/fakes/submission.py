@@ -149,6 +149,12 @@ class FakeLedger:
     def connections(self) -> tuple[Any, ...]:
         return ()
 
+    def usage(self, account: Account | None = None) -> tuple[Any, ...]:
+        return ()
+
+    def refusals(self) -> tuple[Any, ...]:
+        return ()
+
     def kick(self, session: str | None = None, principal: PrincipalId | None = None) -> int:
         return 0
 

@@ -4,7 +4,7 @@
 set -eu
 
 missing() {
-    for pair in swaks:swaks mbsync:isync curl:curl openssl:openssl sqlite3:sqlite3 slapd:slapd; do
+    for pair in swaks:swaks mbsync:isync curl:curl openssl:openssl sqlite3:sqlite3 slapd:slapd ip:iproute2; do
         PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
     # swaks needs these for TLS and says so only when it is too late.

@@ -1,5 +1,5 @@
 """
-Commands about the daemon: C{status}, C{sessions}, C{kick}, C{reload}, C{failures}, C{check-config}.
+Commands about the daemon: C{status}, C{sessions}, C{limits}, C{kick}, C{reload}, C{failures}, C{check-config}.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("sessions", help="connections, oldest first")
     parser.add_argument("address", nargs="?", metavar="ADDRESS", help="only those of this account")
     parser.set_defaults(function=sessions)
+    parser = commands.add_parser("limits", help="connection slots taken and allowed, and the last refusals")
+    parser.add_argument("address", nargs="?", metavar="ADDRESS", help="only those of this account, by network address")
+    parser.set_defaults(function=limits)
     parser = commands.add_parser("kick", help="end a session, or all of an account")
     parser.add_argument("who", metavar="SESSION|ADDRESS")
     parser.set_defaults(function=kick)
@@ -73,6 +76,46 @@ def _row(each: dict[str, Any]) -> tuple[object, ...]:
         size_text(each.get("octets_out")),
         each.get("client"),
     )
+
+
+def limits(session: Session) -> int:
+    """C{trekctl limits}"""
+    query = {"address": session.options.address} if session.options.address else {}
+    found = session.control(needs_daemon=True).ask("GET", ("limits",), **query)
+    if session.json:
+        print_json(found)
+        return OK
+    print_table(("ACCOUNT", "PLAN", "IN ALL", "FROM ONE ADDRESS", "ADDRESS"), map(_used, found["usage"]))
+    if query:
+        for usage in found["usage"]:
+            for prefix, used in list(usage["by_prefix"].items())[1:]:
+                print(f"also {_of(used, usage['allowed_per_ip'])} from {prefix}")
+    if found["refusals"]:
+        print()
+        rows = found["refusals"][:_REFUSALS_SHOWN]
+        titles = ("REFUSED AT", "SERVICE", "ACCOUNT", "FROM", "BECAUSE")
+        print_table(titles, ((time_text(one["time"]), *map(one.get, _REFUSAL_FIELDS)) for one in rows))
+    return OK
+
+
+_REFUSALS_SHOWN = 20
+_REFUSAL_FIELDS = ("service", "principal", "peer", "reason")
+
+
+def _used(usage: dict[str, Any]) -> tuple[object, ...]:
+    """A row: the address shown is the one that takes most."""
+    prefix, used = next(iter(usage["by_prefix"].items()), (None, 0))
+    return (
+        usage["owner"],
+        usage["plan"],
+        _of(usage["used"], usage["allowed"]),
+        _of(used, usage["allowed_per_ip"]),
+        prefix,
+    )
+
+
+def _of(used: int, allowed: int) -> str:
+    return f"{used} of {allowed}" if allowed else f"{used}, no limit"
 
 
 def kick(session: Session) -> int:

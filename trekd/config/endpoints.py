@@ -37,7 +37,7 @@ def read_endpoint(value: object, base: str) -> str:
     if scheme in ("ssl", "tls"):
         raise ValueError('must not ask for TLS, which the listener\'s name implies; use "tcp:PORT"')
     if scheme == "haproxy":
-        return "haproxy:" + read_endpoint(value.partition(":")[2], base)
+        raise ValueError("must not ask for PROXY headers; list the balancers in [limits] proxy_networks")
     check = _CHECKS.get(scheme)
     return value if check is None else check(parts, base)
 

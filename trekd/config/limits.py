@@ -65,6 +65,14 @@ class LimitsConfig:
         "Webmail hosts and the like: not counted per address, their failures not either.",
         example='["192.0.2.10/32"]',
     )
+    proxy_networks: tuple[str, ...] = setting(
+        NETWORKS,
+        (),
+        "Load balancers whose connections begin with a PROXY header (version 1 or 2), which tells the client's "
+        "address; from these networks every connection to IMAP, SMTP and HTTP ports must have one, from others "
+        "none is believed.",
+        example='["192.0.2.20/32"]',
+    )
     ipv6_prefix: int = setting(
         COUNT, 64, "Leading bits of an IPv6 address that count as one address.", at_least=32, at_most=128
     )
@@ -97,6 +105,6 @@ class LimitsConfig:
         DURATION,
         2 * MINUTE,
         "How often connections are looked over for peers that vanished without a word.",
-        at_least=10,
+        at_least=5,
         at_most=HOUR,
     )

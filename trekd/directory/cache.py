@@ -85,6 +85,8 @@ class CachedDirectory:
         self._verified: OrderedDict[str, _Verified] = OrderedDict()
         self._wrong: OrderedDict[bytes, float] = OrderedDict()
         self._asked: dict[bytes, list[Deferred[Account]]] = {}
+        # Passwords judged from memory, and those that were not.
+        self.hits = self.misses = 0
 
     async def authenticate(self, login: Address, password: str) -> Account:
         """See L{IDirectory.authenticate}."""
@@ -93,9 +95,12 @@ class CachedDirectory:
         known = self._verified.get(name)
         if known is not None and compare_digest(known.mac, mac) and self._clock.seconds() < known.expires:
             self._verified.move_to_end(name)
+            self.hits += 1
             return known.account
         if self._clock.seconds() < self._wrong.get(mac, 0.0):
+            self.hits += 1
             raise BadCredentials()
+        self.misses += 1
         answer: Deferred[Account] = Deferred()
         self._asked.setdefault(mac, []).append(answer)
         if len(self._asked[mac]) == 1:

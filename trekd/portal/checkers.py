@@ -8,6 +8,7 @@ long and says the same, whatever was wrong.  A directory's outage passes through
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -60,6 +61,7 @@ class FullAddressChecker:
         self._domains = frozenset(domains)
         self._guessing = guessing
         self._clock = clock
+        self.results: Counter[str] = Counter()
 
     def requestAvatarId(self, credentials: ICredentials) -> Deferred[bytes | tuple[()]]:
         """See C{ICredentialsChecker}."""
@@ -100,6 +102,7 @@ class FullAddressChecker:
         if account.status is not Status.ACTIVE:
             self._log_refusal(credentials, f"account {account.status.value}")
             raise AccountSuspended(account.principal)
+        self.results["accepted"] += 1
         return account.principal.encode()
 
     async def _verify(self, address: Address | None, password: str) -> Account:
@@ -123,6 +126,7 @@ class FullAddressChecker:
             await deferLater(self._clock, wait)
 
     def _log_refusal(self, credentials: IPeerPassword, reason: str) -> None:
+        self.results[reason] += 1
         self.log.info(
             "refused login {login!r} from {peer}: {reason}",
             login=credentials.username[:MAX_LOGIN],

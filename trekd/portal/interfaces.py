@@ -103,6 +103,41 @@ class SessionFacts:
     details: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """
+    A row of C{trekctl limits}: the slots of one account or subscription.
+
+    @ivar owner: the account, or the subscription id.
+    @ivar allowed: in all; 0 is no limit.
+    @ivar allowed_per_ip: from one address prefix; 0 is no limit.
+    @ivar by_prefix: slots taken from each prefix that is limited.
+    """
+
+    owner: str
+    plan: str
+    used: int
+    allowed: int
+    allowed_per_ip: int
+    by_prefix: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """
+    A connection that the ledger refused.
+
+    @ivar time: Unix seconds.
+    @ivar principal: C{None} before login.
+    """
+
+    time: float
+    service: str
+    peer: str
+    principal: PrincipalId | None
+    reason: str
+
+
 class ILedger(Interface):
     """The ledger of connections: who holds how many, and may one more be opened."""
 
@@ -118,6 +153,12 @@ class ILedger(Interface):
 
     def connections() -> tuple[IConnection, ...]:
         """All connections, oldest first (for the shutdown)."""
+
+    def usage(account: Account | None = None) -> tuple[Usage, ...]:
+        """Slots taken, by account or subscription, most first; one row for a given account, if it takes none too."""
+
+    def refusals() -> tuple[Refusal, ...]:
+        """The last refusals, oldest first."""
 
     def kick(session: str | None = None, principal: PrincipalId | None = None) -> int:
         """Abort one session, or all of an account; how many there were."""

@@ -8,6 +8,7 @@ C{await}, so connections that log in at the same moment cannot all pass the same
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,10 +19,13 @@ from zope.interface import implementer
 from trekd.config.schema import LimitsConfig
 from trekd.directory.interfaces import Account
 from trekd.errors import TooManyConnections, TooManyUnauthenticated
-from trekd.portal.interfaces import IConnection, ILease, ILedger, IProbe, SessionFacts
+from trekd.portal.interfaces import IConnection, ILease, ILedger, IProbe, Refusal, SessionFacts, Usage
 from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.values import PrincipalId
+
+_REFUSALS = 200
+"""The last refusals that are kept to be shown."""
 
 
 @implementer(ILease)
@@ -84,6 +88,8 @@ class ConnectionLedger:
         self._unauthenticated: dict[str, int] = {}
         self._full: set[str] = set()
         self._held: dict[str, dict[Lease, None]] = {}
+        self._refusals: deque[Refusal] = deque(maxlen=_REFUSALS)
+        self.refused: Counter[str] = Counter()
 
     def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
         """Take over other limits, for connections that come; those that are there keep their prefix and slots."""
@@ -99,6 +105,7 @@ class ConnectionLedger:
             if limited not in self._full:
                 self._full.add(limited)
                 self._log_refusal(connection, None, f"{self._limits.unauthenticated_per_ip} have not logged in")
+            self.refused["unauthenticated"] += 1
             raise TooManyUnauthenticated(limited)
         lease = Lease(self, connection, limited, self._clock.seconds())
         self._leases[lease] = None
@@ -123,6 +130,25 @@ class ConnectionLedger:
     def connections(self) -> tuple[IConnection, ...]:
         """See L{ILedger.connections}."""
         return tuple(lease.connection for lease in self._leases)
+
+    def counted(self) -> tuple[IConnection, ...]:
+        """The connections that take slots."""
+        return tuple(lease.connection for held in self._held.values() for lease in held)
+
+    def usage(self, account: Account | None = None) -> tuple[Usage, ...]:
+        """See L{ILedger.usage}."""
+        if account is not None:
+            return (self._usage(self._scope(account), self._plans.name(account)),)
+        rows = [self._usage(scope, next(iter(held)).plan) for scope, held in self._held.items()]
+        return tuple(sorted(rows, key=lambda row: (-row.used, row.owner)))
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """See L{ILedger.refusals}."""
+        return tuple(self._refusals)
+
+    def census(self) -> Counter[tuple[str, str]]:
+        """How many connections there are, by service and plan ('' before login)."""
+        return Counter((lease.connection.service, lease.plan) for lease in self._leases)
 
     def kick(self, session: str | None = None, principal: PrincipalId | None = None) -> int:
         """See L{ILedger.kick}."""
@@ -161,6 +187,7 @@ class ConnectionLedger:
         if not lease.is_open:
             return
         if refusal is not None:
+            self.refused["total" if refusal.peer is None else "per address"] += 1
             self._log_refusal(lease.connection, account.principal, f"{refusal.used} of {refusal.allowed} connections")
             raise refusal
         self._take(lease, account, counted)
@@ -237,6 +264,18 @@ class ConnectionLedger:
             if any(other.connection is connection for connection in aborted):
                 other.close()
 
+    def _usage(self, scope: str, plan: str) -> Usage:
+        held, figures = self._held.get(scope, {}), self._plans.figures(plan)
+        by_prefix = Counter(lease.limited for lease in held if lease.limited is not None)
+        return Usage(
+            scope.removeprefix("\0"),
+            plan,
+            len(held),
+            figures.connections_total,
+            figures.connections_per_ip,
+            dict(by_prefix.most_common()),
+        )
+
     def _scope(self, account: Account) -> str:
         """Whose slots the account's connections take: principals have an @, subscriptions get a NUL before them."""
         shared = self._limits.scope == "subscription" and account.subscription
@@ -262,6 +301,8 @@ class ConnectionLedger:
             return {}
 
     def _log_refusal(self, connection: IConnection, principal: PrincipalId | None, reason: str) -> None:
+        time = self._clock.seconds()
+        self._refusals.append(Refusal(time, connection.service, connection.peer, principal, reason))
         self.log.info(
             "refused {service} connection of {principal} from {peer}: {reason}"
             if principal

@@ -47,6 +47,10 @@ class Plans:
             )
         return DEFAULT_PLAN
 
+    def figures(self, name: str) -> PlanConfig:
+        """A plan by name; the smallest when it is gone meanwhile."""
+        return self._plans.get(name, self._plans[DEFAULT_PLAN])
+
     def of(self, account: Account) -> PlanConfig:
         """The plan that applies to the account."""
         return self._plans[self.name(account)]

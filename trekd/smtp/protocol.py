@@ -115,7 +115,8 @@ class SubmissionProtocol(smtp.ESMTP):
     def connectionMade(self) -> None:
         """Enter the connection in the ledger, then greet."""
         transport, bottom = self.transport, self._bottom()
-        if ITCPTransport.providedBy(bottom):
+        # Twisted calls local sockets TCP too, and old releases then ask their kernel for TCP options.
+        if ITCPTransport.providedBy(bottom) and self.kernel_socket() is not None:
             bottom.setTcpNoDelay(True)
         self.peer = getattr(transport.getPeer(), "host", "") or ""
         self._heard = self._site.clock.seconds()

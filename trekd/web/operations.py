@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -118,6 +118,17 @@ class Operations:
             for each in self._ledger().sessions()
             if principal in (None, each.principal)
         ]
+
+    async def limits(self, address: str | None) -> Facts:
+        """Slots that accounts or subscriptions take, or one account's, and the last refusals."""
+        ledger = self._ledger()
+        account = None if address is None else await self._account(address)
+        principal = None if account is None else account.principal
+        refusals = [each for each in ledger.refusals() if principal in (None, each.principal)]
+        return {
+            "usage": [asdict(each) for each in ledger.usage(account)],
+            "refusals": [asdict(each) for each in reversed(refusals)],
+        }
 
     async def kick(self, body: object) -> Facts:
         """End one session, C{{"session": ID}}, or all of an account, C{{"address": ADDRESS}}."""

@@ -81,6 +81,7 @@ Streaming = Callable[[Operations, Call], AsyncIterator[Any]]
 _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("GET", ("status",)): lambda does, call: does.status(),
     ("GET", ("sessions",)): lambda does, call: does.sessions(call.query.get("address")),
+    ("GET", ("limits",)): lambda does, call: does.limits(call.query.get("address")),
     ("POST", ("kick",)): lambda does, call: does.kick(call.json()),
     ("POST", ("reload",)): lambda does, call: does.reload(),
     ("GET", ("failures",)): lambda does, call: does.failures(),

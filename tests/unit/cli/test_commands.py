@@ -19,6 +19,7 @@ from trekd.cli import accounts, main, session
 from trekd.cli.control import checked, octets_of
 from trekd.cli.failures import FAILED, NO_DAEMON, OK, USAGE, CommandFailure
 from trekd.config.schema import Config
+from trekd.errors import TooManyConnections
 from trekd.web.routes import Call, Reply, perform
 
 CONFIG = """\
@@ -226,7 +227,7 @@ def test_usage_errors_have_status_2(trekctl: Shell) -> None:
 
 def test_commands_of_the_daemon_without_one_have_status_3(trekctl: Shell) -> None:
     trekctl.daemon_runs = False
-    for arguments in (("status",), ("sessions",), ("kick", "x"), ("reload",), ("failures",)):
+    for arguments in (("status",), ("sessions",), ("limits",), ("kick", "x"), ("reload",), ("failures",)):
         trekctl(*arguments, status=NO_DAEMON)
         assert trekctl.error == "trekctl: the daemon is not running\n"
     trekctl.add("alice@example.com")
@@ -248,6 +249,22 @@ def test_status_sessions_and_kick(trekctl: Shell) -> None:
     assert trekctl.json("sessions")[0]["account"] == "alice@example.com"
     assert trekctl("kick", connection.session) == "ended 1 session\n"
     assert connection.aborted == 1
+
+
+def test_limits_show_who_holds_the_slots(trekctl: Shell) -> None:
+    trekctl.add("alice@example.com")
+    account = trekctl.host.directory.known["alice@example.com"]
+    for peer in ["203.0.113.7"] * 10 + ["198.51.100.1"]:
+        lease: Any = trekctl.host.ledger.open(FakeConnection(peer))
+        now(lease.log_in(account, True))
+    with pytest.raises(TooManyConnections):
+        now(trekctl.host.ledger.open(FakeConnection("203.0.113.7")).log_in(account, True))
+    used, blank, titles, refusal = trekctl("limits").splitlines()[1:]
+    assert used.split() == ["alice@example.com", "nano", "11", "of", "15", "10", "of", "10", "203.0.113.7"]
+    assert blank == "" and titles.startswith("REFUSED AT")
+    assert refusal.endswith("imap     alice@example.com  203.0.113.7  10 of 10 connections")
+    assert "also 1 of 10 from 198.51.100.1\n" in trekctl("limits", "alice@example.com")
+    assert trekctl.json("limits")["usage"][0]["used"] == 11
 
 
 def test_reload_and_failures(trekctl: Shell) -> None:

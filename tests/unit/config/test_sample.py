@@ -31,7 +31,9 @@ def test_keys_behind_a_number_sign_are_the_defaults() -> None:
     every = load(re.sub(r"(?m)^#(?=[a-z_]+ = |\[)", "", sample()), name)
     for section in ("server", "listen", "plans", "imap", "smtp", "queue", "store", "log"):
         assert getattr(every, section) == getattr(plain, section), section
-    assert every.limits == replace(LimitsConfig(), trusted_networks=("192.0.2.10/32",))
+    assert every.limits == replace(
+        LimitsConfig(), trusted_networks=("192.0.2.10/32",), proxy_networks=("192.0.2.20/32",)
+    )
     shown = every.directory.ldap
     assert shown.attr_mail == LDAPConfig().attr_mail
     assert shown.plans[0].plan == "pro"

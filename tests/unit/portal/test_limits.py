@@ -285,6 +285,48 @@ class AdministrationTests(LedgerCase):
         tracemalloc.stop()
 
 
+class VisibilityTests(LedgerCase):
+    """What trekctl and the metrics show."""
+
+    def test_usage_is_shown_by_account_most_first_and_by_address(self) -> None:
+        self.log_in(1, OFFICE, account("bob", "pro"))
+        self.log_in(3)
+        self.log_in(2, OFFICE)
+        alice, bob = self.ledger.usage()
+        self.assertEqual((alice.owner, alice.plan, alice.used, alice.allowed), ("alice@example.com", "nano", 5, 15))
+        self.assertEqual((alice.allowed_per_ip, list(alice.by_prefix.items())), (10, [(HOME, 3), (OFFICE, 2)]))
+        self.assertEqual((bob.owner, bob.used, bob.allowed), ("bob@example.com", 1, 80))
+
+    def test_account_without_connections_has_a_row_when_asked_for(self) -> None:
+        (row,) = self.ledger.usage(account("carol", "starter"))
+        self.assertEqual((row.used, row.allowed, row.allowed_per_ip, row.by_prefix), (0, 40, 25, {}))
+
+    def test_refusals_are_counted_by_reason_and_the_last_are_kept(self) -> None:
+        self.log_in(10)
+        self.refuse()
+        self.log_in(5, OFFICE)
+        self.refuse(CAFE)
+        first, second = self.ledger.refusals()
+        self.assertEqual((first.principal, first.peer, first.service), ("alice@example.com", HOME, "imap"))
+        self.assertEqual((first.reason, second.reason), ("10 of 10 connections", "15 of 15 connections"))
+        self.assertEqual(self.ledger.refused, {"per address": 1, "total": 1})
+        for number in range(300):
+            self.refuse(f"192.0.2.{number % 250}")
+        self.assertEqual(len(self.ledger.refusals()), 200)
+
+    def test_census_counts_by_service_and_plan(self) -> None:
+        self.log_in(2)
+        self.open()
+        self.assertEqual(self.ledger.census(), {("imap", "nano"): 2, ("imap", ""): 1})
+
+    def test_connections_that_take_slots(self) -> None:
+        self.open()
+        (lease,) = self.log_in(1)
+        self.assertEqual([each.session for each in self.ledger.counted()], [self.ledger.sessions()[1].session])
+        lease.close()
+        self.assertEqual(self.ledger.counted(), ())
+
+
 @implementer(IProbe)
 class AnsweredProbe:
     """A probe that a test answers for."""

@@ -205,6 +205,15 @@ class DaemonRoutesTests(RoutesCase):
         )
         self.refused(404, "no-such-account", "GET", "sessions", address="zoe@example.com")
 
+    def test_limits_of_one_account_and_of_all(self) -> None:
+        self.log_in("alice")
+        self.log_in("bob")
+        found = self.ask("GET", "limits")
+        self.assertEqual([row["owner"] for row in found["usage"]], ["alice@example.com", "bob@example.com"])
+        (row,) = self.ask("GET", "limits", address="alice@example.com")["usage"]
+        self.assertEqual((row["used"], row["allowed"], row["by_prefix"]), (1, 80, {"203.0.113.7": 1}))
+        self.refused(404, "no-such-account", "GET", "limits", address="zoe@example.com")
+
     def test_kick_by_session_or_address(self) -> None:
         first, second = self.log_in("alice"), self.log_in("alice")
         self.assertEqual(self.ask("POST", "kick", {"session": first.session}), {"kicked": 1})
