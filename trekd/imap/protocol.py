@@ -369,7 +369,8 @@ class IMAPProtocol(imap4.IMAP4Server):
         self._heard = self.now()
         self._output = Output(transport, self)
         _innermost(transport).bufferSize = self.factory.services.config.max_output_buffer
-        if ITCPTransport.providedBy(transport):
+        # Twisted calls local sockets TCP too, and old releases then ask their kernel for TCP options.
+        if ITCPTransport.providedBy(transport) and self.peer:
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
 
