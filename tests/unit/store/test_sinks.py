@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,13 +42,15 @@ class Later:
             at_once(function).chainDeferred(done)
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """While this lasts, no file grows beyond 1000 octets."""
+    """While this lasts, no file grows beyond 1000 octets, the test run's own output included."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture
@@ -112,18 +115,19 @@ def test_writing_without_waiting_loses_nothing(tmp_path: Path, reactor: PumpedRe
     assert all(waiting is not None and waiting.called for waiting in waits)
 
 
-def test_full_disk_is_kept_until_the_sink_is_used(tmp_path: Path, reactor: PumpedReactor, full_disk: None) -> None:
+def test_full_disk_is_kept_until_the_sink_is_used(tmp_path: Path, reactor: PumpedReactor) -> None:
     """C{write} never raises; what follows takes no memory; no file is left."""
-    sink = FileSink(tmp_path, at_once, 400)
-    for _ in range(20):
-        waiting = sink.write(b"x" * 300)
-        assert waiting is None or waiting.called
-    assert sink.size == 6000
-    for _ in range(2):
-        with pytest.raises(StoreFull):
-            reactor.run(sink.octets())
-    assert list(tmp_path.iterdir()) == []
-    sink.discard()
+    with full_disk():
+        sink = FileSink(tmp_path, at_once, 400)
+        for _ in range(20):
+            waiting = sink.write(b"x" * 300)
+            assert waiting is None or waiting.called
+        assert sink.size == 6000
+        for _ in range(2):
+            with pytest.raises(StoreFull):
+                reactor.run(sink.octets())
+        assert list(tmp_path.iterdir()) == []
+        sink.discard()
 
 
 def test_absent_directory_is_a_failure_to_write(tmp_path: Path, reactor: PumpedReactor) -> None:
