@@ -7,19 +7,16 @@ by a literal.
 
 from __future__ import annotations
 
-import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from trekd.imap.grammar.names import encode_name
 from trekd.imap.grammar.sequence import uid_set
-from trekd.values import Flag, MailboxName
+from trekd.values import MailboxName
 
 _ATOM = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[^_`a-z|}~+]{1,255}")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,1000}")
 _SPECIAL = re.compile(rb'["\\]')
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 # --- Tokens ---------------------------------------------------------------------------------------
@@ -40,11 +37,6 @@ def string(value: bytes | str) -> bytes:
     if _QUOTABLE.fullmatch(octets):
         return b'"' + _SPECIAL.sub(rb"\\\g<0>", octets) + b'"'
     return literal(octets)
-
-
-def nstring(value: bytes | str | None) -> bytes:
-    """nstring = string / nil"""
-    return b"NIL" if value is None else string(value)
 
 
 def astring(value: bytes | str) -> bytes:
@@ -68,69 +60,12 @@ def parenthesised(tokens: Iterable[bytes]) -> bytes:
     return b"(" + b" ".join(tokens) + b")"
 
 
-def flag_list(flags: Iterable[Flag], recent: bool = False) -> bytes:
-    """
-    flag-list = "(" [flag *(SP flag)] ")"
-
-    @param recent: whether C{\\Recent} leads it.
-    """
-    tokens = [flag.text.encode("ascii") for flag in flags]
-    return parenthesised([b"\\Recent", *tokens] if recent else tokens)
-
-
-def internal_date(moment: datetime.datetime) -> bytes:
-    """date-time, in the zone it has, with date-day-fixed (RFC 3501 §9)."""
-    offset = moment.utcoffset() or datetime.timedelta()
-    minutes = abs(offset) // datetime.timedelta(minutes=1)
-    zone = f"{'-' if offset < datetime.timedelta() else '+'}{minutes // 60:02}{minutes % 60:02}"
-    day = f"{moment.day:2}-{_MONTHS[moment.month - 1]}-{moment.year:04}"
-    return f'"{day} {moment.hour:02}:{moment.minute:02}:{moment.second:02} {zone}"'.encode("ascii")
-
-
-def resp_text(text: str) -> bytes:
-    """text = 1*TEXT-CHAR; what is not printable US-ASCII becomes C{?}."""
-    return _UNPRINTABLE.sub("?", text).encode("ascii") or b"-"
-
-
 # --- Lines ----------------------------------------------------------------------------------------
-
-
-def tagged(tag: bytes, status: str, text: str, code: bytes | None = None) -> bytes:
-    """
-    response-tagged = tag SP resp-cond-state CRLF
-
-    @param tag: C{b"*"} for an untagged one.
-    @param status: C{OK}, C{NO}, C{BAD}, C{BYE} or C{PREAUTH}.
-    @param code: a response code without its brackets.
-    """
-    bracketed = b"[%b] " % code if code is not None else b""
-    return b"%b %b %b%b\r\n" % (tag, status.encode("ascii"), bracketed, resp_text(text))
 
 
 def untagged(*tokens: bytes) -> bytes:
     """response-data = "*" SP ... CRLF"""
     return b"* " + b" ".join(tokens) + b"\r\n"
-
-
-def continuation(text: str) -> bytes:
-    """continue-req = "+" SP (resp-text / base64) CRLF; C{text} may be empty, as a SASL challenge may."""
-    return b"+ " + _UNPRINTABLE.sub("?", text).encode("ascii") + b"\r\n"
-
-
-def capability(names: Iterable[str]) -> bytes:
-    """capability-data, also the inside of the response code C{CAPABILITY}."""
-    return b" ".join([b"CAPABILITY", *(name.encode("ascii") for name in names)])
-
-
-def enabled(names: Iterable[str]) -> bytes:
-    """"* ENABLED" (RFC 5161 §3.2)."""
-    return untagged(b"ENABLED", *(name.encode("ascii") for name in names))
-
-
-def id_response(parameters: Mapping[str, str | None]) -> bytes:
-    """"* ID" (RFC 2971 §3.2)."""
-    pairs = [token for field, value in parameters.items() for token in (string(field), nstring(value))]
-    return untagged(b"ID", parenthesised(pairs) if pairs else b"NIL")
 
 
 def list_response(
@@ -195,9 +130,3 @@ def copyuid(uid_validity: int, source: Iterable[int], target: Iterable[int]) -> 
     @param source: UIDs in the source, in the order of their copies C{target}.
     """
     return b"COPYUID %d %b %b" % (uid_validity, uid_set(source), uid_set(target))
-
-
-def permanentflags(flags: Iterable[Flag], may_create: bool) -> bytes:
-    """"PERMANENTFLAGS" SP "(" [flag-perm *(SP flag-perm)] ")"; C{\\*} when keywords can be made."""
-    tokens = [flag.text.encode("ascii") for flag in flags]
-    return b"PERMANENTFLAGS " + parenthesised([*tokens, b"\\*"] if may_create else tokens)
