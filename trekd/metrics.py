@@ -164,6 +164,10 @@ class TimedDirectory:
         """See L{IDirectory.search}."""
         return await self._timed("search", self._directory.search(text, limit))
 
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory.describe}."""
+        return await self._timed("describe", self._directory.describe(address))
+
     async def close(self) -> None:
         """See L{IDirectory.close}."""
         await self._directory.close()

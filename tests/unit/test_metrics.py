@@ -107,6 +107,9 @@ class Directory:
     async def search(self, text: str, limit: int) -> tuple[()]:
         return ()
 
+    async def describe(self, address: Address) -> None:
+        self.clock.advance(0.5)
+
     async def close(self) -> None:
         pass
 
@@ -126,3 +129,5 @@ def test_directory_is_timed_by_question_and_outcome(fault: Exception | None, out
     found = samples(metrics)
     assert found["trekmail_directory_seconds_sum", *sorted(("authenticate", outcome))] == 1
     assert found["trekmail_directory_seconds_sum", "answered", "find"] == 0.25
+    result_of(directory.describe(ALICE))
+    assert samples(metrics)["trekmail_directory_seconds_sum", "answered", "describe"] == 0.5

@@ -79,6 +79,12 @@ class LDAPDirectory:
             return ()
         return await self._ask(lambda session: self._lookup.search(session, text, limit))
 
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory.describe}."""
+        if not _is_askable(address):
+            return None
+        return await self._ask(lambda session: self._lookup.describe(session, address))
+
     async def close(self) -> None:
         """See L{IDirectory.close}."""
         await self._threads.close()
