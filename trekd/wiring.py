@@ -18,7 +18,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from trekd import __version__
 from trekd.config.schema import Config, PlanConfig
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis
+from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryServers
 from trekd.directory.watch import AccountWatch
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
@@ -79,6 +79,7 @@ class Host:
 
     @ivar config: what is in force, which after a reload is not all that the file says.
     @ivar plan_figures: the plans in force, shared with every room that asks for one.
+    @ivar servers: those that the directory asks; C{None} when it asks none.
     @ivar watch: looks after accounts that are logged in; idle with the embedded directory, whose changes are ours.
     @ivar tls: C{None} when no listener speaks TLS.
     @ivar started: Unix seconds.
@@ -89,6 +90,7 @@ class Host:
     reactor: Any
     store: IStore
     directory: CachedDirectory
+    servers: IDirectoryServers | None
     watch: AccountWatch
     plan_figures: dict[str, PlanConfig]
     guessing: Guessing
@@ -147,12 +149,15 @@ class Host:
 
     def status(self) -> dict[str, Any]:
         """What C{trekctl status} shows beside the sessions."""
-        return {
+        facts = {
             "version": __version__,
             "hostname": self.config.server.hostname,
             "started": self.started,
             "listeners": [[service, endpoint] for service, endpoint, _ in self.listeners],
         }
+        if self.servers is not None:
+            facts["directory"] = [[each.uri, each.fault] for each in self.servers.servers()]
+        return facts
 
 
 def compose(config: Config, reactor: Any, reload: Reload) -> Host:
@@ -180,6 +185,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         reactor=reactor,
         store=store,
         directory=directory,
+        servers=IDirectoryServers(own_directory, None),
         watch=AccountWatch(
             directory.refresh,
             lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
@@ -208,6 +214,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             cache=lambda: (directory.hits, directory.misses),
             ghosts=lambda: probe.found,
             queued=spool.count,
+            servers=host.servers,
         )
     )
     operations = _operations(host, own_directory, plans, reload)

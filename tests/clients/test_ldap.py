@@ -146,12 +146,14 @@ def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> No
             assert refused.value.smtp_code == 454
         shown = daemon.trekctl("directory", "test", "alice@example.com", status=1)
         assert "Connection refused" in shown
+        assert f"{slapd.tls_uri} is down: " in daemon.trekctl("status")
     finally:
         slapd.start()
     deadline = time.monotonic() + 10
     while True:
         try:
             log_in(daemon, "alice@example.com", "correct horse").logout()
+            assert f"{slapd.tls_uri} is up" in daemon.trekctl("status")
             return
         except imaplib.IMAP4.error as fault:
             assert "UNAVAILABLE" in str(fault)

@@ -193,7 +193,7 @@ class EntryTests(ServerTestCase):
         await self.refused(DirectoryDown, directory.find(ALICE))
         self.assert_logged("refuses the service account cn=trekmail")
         self.slapd.secret_file.write_text("service secret\n")
-        while directory._failover.states()[0][1]:  # somebody is trying the server just now
+        while directory.servers()[0].fault:  # somebody is trying the server just now
             await deferLater(reactor, 0.01)
             with contextlib.suppress(DirectoryDown):
                 self.assertEqual((await directory.find(ALICE)).address, ALICE)

@@ -56,8 +56,8 @@ class FailoverTests(ServerTestCase):
     async def await_up(self, directory: LDAPDirectory, uri: str) -> None:
         """Log in until a server is used again."""
         deadline = time.monotonic() + 15
-        while dict(directory._failover.states())[uri]:
-            self.assertLess(time.monotonic(), deadline, directory._failover.states())
+        while next(each.fault for each in directory.servers() if each.uri == uri):
+            self.assertLess(time.monotonic(), deadline, directory.servers())
             results, _ = await self.log_in(8)
             self.assertEqual(set(results), {None})
             await deferLater(reactor, 0.05)

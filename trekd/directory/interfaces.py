@@ -7,7 +7,7 @@ All methods are asynchronous.  A directory that does not answer raises L{Directo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -183,6 +183,33 @@ class Step:
     name: str
     text: str
     is_good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryServer:
+    """
+    A server that a directory asks.
+
+    @ivar fault: why it is passed over now; empty while it is up.
+    @ivar outages: how often it was found to be down since the start.
+    """
+
+    uri: str
+    fault: str = ""
+    outages: int = 0
+
+
+class IDirectoryServers(Interface):
+    """What a directory adds that asks servers: how they are."""
+
+    def servers() -> tuple[DirectoryServer, ...]:
+        """The servers, in the order in which they are tried."""
+
+    def results() -> Mapping[tuple[str, str], int]:
+        """Answers since the start, by operation (C{search}, C{bind}) and name of the result code (RFC 4511 §4.1.9)."""
+
+    def waiting() -> int:
+        """Questions that are asked now or wait."""
 
 
 class IDirectoryDiagnosis(Interface):

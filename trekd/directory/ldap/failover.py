@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from twisted.logger import Logger
 
+from trekd.directory.interfaces import DirectoryServer
 from trekd.directory.ldap.entries import ISession, ServerFailed
 from trekd.errors import DirectoryDown
 
@@ -40,12 +41,14 @@ class _Server:
 
     @ivar failed_at: clock seconds, C{None} while it is up.
     @ivar is_tried: a thread is trying it now.
+    @ivar outages: how often it went down.
     """
 
     uri: str
     failed_at: float | None = None
     reason: str = ""
     is_tried: bool = False
+    outages: int = 0
 
 
 Channel = dict[str, ICheckedSession]
@@ -116,10 +119,13 @@ class Failover:
         finally:
             self._give_back(channel)
 
-    def states(self) -> tuple[tuple[str, str], ...]:
-        """URI and, of those that are down, the reason."""
+    def servers(self) -> tuple[DirectoryServer, ...]:
+        """The servers as they are now."""
         with self._lock:
-            return tuple((each.uri, "" if each.failed_at is None else each.reason or "down") for each in self._servers)
+            return tuple(
+                DirectoryServer(each.uri, "" if each.failed_at is None else each.reason or "down", each.outages)
+                for each in self._servers
+            )
 
     def close(self) -> None:
         """End all idle sessions."""
@@ -181,6 +187,7 @@ class Failover:
     def _fell(self, server: _Server, reason: str) -> None:
         with self._lock:
             is_news = server.failed_at is None or server.reason != reason
+            server.outages += server.failed_at is None
             server.failed_at, server.is_tried, server.reason = self._clock(), False, reason
         if is_news:
             self.log.warn("LDAP: {uri} is down: {reason}", uri=server.uri, reason=reason)
