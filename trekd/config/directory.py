@@ -237,7 +237,9 @@ class LDAPConfig:
         TEXT, _DEFAULT["attr_groups"], "Attribute with the DNs of the entry's groups; empty = none."
     )
     attr_member: str = setting(
-        TEXT, _DEFAULT["attr_member"], "Attribute of distribution lists with their members' DNs; empty = none."
+        TEXT,
+        _DEFAULT["attr_member"],
+        "Attribute of distribution lists with their members' DNs, or memberUid with their uids; empty = none.",
     )
     attr_forward: str = setting(
         TEXT, _DEFAULT["attr_forward"], "Attribute of distribution lists with further members' addresses; empty = none."
