@@ -115,7 +115,9 @@ class EntryTests(ServerTestCase):
             self.assertEqual(account.principal, "alice@example.com")
         found = await self.directory.find(Address("ａｌｉｃｅ", "example.com"))
         self.assertTrue(found is None or found.address == ALICE)
-        await self.refused(BadCredentials, self.directory.authenticate(at("ａｌｉｃｅ"), "correct horse"))
+        for login in (at("ａｌｉｃｅ"), at("alice", "ｅxample.com"), at("jürgen"), at("alice", "bücher.example")):
+            await self.refused(BadCredentials, self.directory.authenticate(login, "correct horse"))
+        self.assert_logged("a login name that is not ASCII was refused")
 
     async def test_names_made_to_change_the_filter_find_nobody(self) -> None:
         for local in ("*", "*)(uid=*", "alice)(|(mail=*", "\\2a", "alice\0", "a" * 1_000_000, "alice*"):

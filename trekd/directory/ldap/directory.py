@@ -53,7 +53,7 @@ class LDAPDirectory:
         @param plans: names of the plans there are; may change while we run.
         @param max_waiting: questions that may wait before more are told C{DirectoryDown}.
         """
-        notices = Notices()
+        self._notices = notices = Notices()
         access = Access(config, notices)
         self._tally = access.tally
         self._lookup = Lookup(config, AccountMapping(config, plans, notices), notices)
@@ -66,7 +66,11 @@ class LDAPDirectory:
     async def authenticate(self, login: Address, password: str) -> Account:
         """See L{IDirectory.authenticate}; login names are ASCII."""
         octets = _octets(password)
-        if octets is None or not _is_askable(login) or not login.local.isascii():
+        if octets is None or not _is_askable(login):
+            raise BadCredentials()
+        if not str(login).isascii():
+            # mail is an IA5String: servers find nobody, or take full-width letters for plain ones.
+            self._notices.warn("a login name that is not ASCII was refused; internationalised addresses cannot log in")
             raise BadCredentials()
         return await self._ask(lambda session: self._lookup.authenticate(session, login, octets))
 

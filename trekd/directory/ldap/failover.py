@@ -91,12 +91,14 @@ class Failover:
         @raise DirectoryDown: no server answered.
         """
         channel = self._borrow()
+        faults: list[ServerFailed] = []
         try:
-            for server in self._candidates():
+            for server in self._candidates(faults):
                 try:
                     return self._try(server, channel, operation)
                 except ServerFailed as fault:
                     self._fell(server, fault.reason)
+                    faults.append(fault)
         finally:
             self._give_back(channel)
         raise DirectoryDown("; ".join(f"{server.uri}: {server.reason}" for server in self._servers))
@@ -135,11 +137,18 @@ class Failover:
             for session in channel.values():
                 session.close()
 
-    def _candidates(self) -> Iterator[_Server]:
+    def _candidates(self, faults: Sequence[ServerFailed]) -> Iterator[_Server]:
+        """
+        The servers to ask, one after the other: those that are up, then fallen ones, the longest untried first.
+
+        @param faults: of those asked before; a user who has waited for a silent server does not wait for fallen ones.
+        """
         for server in self._servers:
             if server.failed_at is None:
                 yield server
-        for server in self._servers:
+        for server in sorted(self._servers, key=lambda each: each.failed_at or 0.0):
+            if any(fault.was_timeout for fault in faults):
+                return
             if self._claim(server):
                 yield server
 

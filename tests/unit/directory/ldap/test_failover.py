@@ -152,6 +152,27 @@ def test_a_hung_server_costs_one_wait(servers: Failover, network: Network) -> No
     assert [session.uri for session in network.sessions] == ["a", "b"]
 
 
+def test_with_all_silent_one_question_waits_for_one_server(servers: Failover, network: Network) -> None:
+    """What a login waits while no server is up is C{receive_timeout}, however many there are."""
+    network.hung |= {"a", "b"}
+    asked: list[str] = []
+
+    def ask(session: ISession) -> str:
+        asked.append(session.uri)
+        return question(session)
+
+    for expected in (["a", "b"], [], ["a"], ["b"]):
+        network.now += 1 if expected else 0
+        with pytest.raises(DirectoryDown):
+            servers.call(ask)
+        assert asked == expected
+        asked.clear()
+        network.now += 0.5 if expected == ["a"] else 0
+    network.now += 1
+    network.hung.clear()
+    assert servers.call(ask) == "a"
+
+
 def test_a_refusal_is_an_answer(servers: Failover, network: Network) -> None:
     def refuse(session: ISession) -> None:
         raise BadCredentials()
