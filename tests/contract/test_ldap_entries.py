@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
@@ -91,10 +92,6 @@ class EntryTests(ServerTestCase):
             trekForward=["guest@example.net"],
         )
         slapd.modify(dns["locked"], pwdAccountLockedTime=["000001010000Z"])
-        slapd.add(
-            f"cn=elsewhere,{PEOPLE}",
-            {"objectClass": ["referral", "extensibleObject"], "ref": [f"ldap://127.0.0.1:1/{PEOPLE}"]},
-        )
 
     def setUp(self) -> None:
         super().setUp()
@@ -162,6 +159,8 @@ class EntryTests(ServerTestCase):
         )
         self.assertEqual(await self.directory.find(at("everybody")), expected)
         self.assertIsNone(await self.directory.find(at("inner")))
+
+        self.assert_logged(f"cn=team,{GROUPS} is in a loop of groups")
 
     async def test_catch_all_takes_what_nobody_has(self) -> None:
         self.assertIsNone(await self.directory.find(at("nobody")))
@@ -251,6 +250,25 @@ class EntryTests(ServerTestCase):
             bad = [step for step in await self.directory.explain(address, None) if not step.is_good]
             self.assertEqual(bad[0].name, name)
             self.assertIn(text, bad[0].text)
+
+
+class ReferralTests(ServerTestCase):
+    """A server that has a part of its tree elsewhere, and says so to the service account."""
+
+    async def test_referrals_are_told_and_not_followed(self) -> None:
+        slapd = Slapd([Person("alice", "correct horse")], schemas=(Path("/etc/ldap/schema/nis.schema"),))
+        self.addCleanup(slapd.close)
+        slapd.add(
+            f"cn=elsewhere,{PEOPLE}",
+            {"objectClass": ["referral", "extensibleObject"], "ref": [f"ldap://127.0.0.1:1/{PEOPLE}"]},
+        )
+        directory = self.open(slapd.config())
+        self.assertEqual((await directory.authenticate(ALICE, "correct horse")).address, ALICE)
+        self.assertEqual([each.address for each in await directory.search("", 10)], [ALICE])
+        self.assert_logged(f"{slapd.uri} refers to other servers for a part of {PEOPLE}")
+        elsewhere = self.open(slapd.config(base=f"cn=elsewhere,{PEOPLE}"))
+        await self.refused(DirectoryDown, elsewhere.authenticate(ALICE, "correct horse"))
+        self.assert_logged("referral (10)")
 
 
 class LimitTests(ServerTestCase):

@@ -263,6 +263,8 @@ class ServerSession:
         )
         self._access.tally.add("search", result["description"])
         # Referrals (searchResRef) are not followed: they would take the service password to another server.
+        if any(each["type"] == "searchResRef" for each in response or ()):
+            self._access.notices.tell(f"{self.uri} refers to other servers for a part of {query.base}: not asked")
         return result, [_entry(each) for each in response or () if each["type"] == "searchResEntry"]
 
     def _refusal(self, result: Mapping[str, Any]) -> Refusal | None:

@@ -40,6 +40,10 @@ _MEMBER_UID = "memberuid"
 """The attribute of posixGroup that names members by uid instead of DN (RFC 2307 §3)."""
 
 
+Seen = dict[DNKey | str, DNKey | str | None]
+"""Members met so far, each with the group in which it was met first; the list itself is in none."""
+
+
 class Lists:
     """
     Reads distribution lists, one search for each member.
@@ -70,7 +74,7 @@ class Lists:
         if self._mapping.status(entry) is Status.DISABLED:
             return None
         members: dict[Address, None] = {}
-        seen: set[DNKey | str] = {member_key(entry.dn)}
+        seen: Seen = {member_key(entry.dn): None}
         level = [entry]
         for _ in range(MAX_DEPTH):
             below: list[Entry] = []
@@ -88,14 +92,17 @@ class Lists:
             level = below
         raise self._refused(entry.dn, f"has more than {MAX_DEPTH} levels of groups")
 
-    def _members(self, session: ISession, group: Entry, seen: set[DNKey | str], top: str) -> list[Entry]:
+    def _members(self, session: ISession, group: Entry, seen: Seen, top: str) -> list[Entry]:
         """The members of one group that were not seen yet; names of entries that are gone are passed over."""
         found: list[Entry] = []
+        above = member_key(group.dn)
         for name in self._member_names(session, group):
             key = name.lower() if self._by_uid else member_key(name)
             if key in seen:
+                if _is_above(key, above, seen):
+                    self._notices.warn(f"{name[:300]} is in a loop of groups; list {top} has each member once")
                 continue
-            seen.add(key)
+            seen[key] = above
             if len(seen) > MAX_MEMBERS + 1:
                 raise self._refused(top, f"has more than {MAX_MEMBERS} members")
             if self._by_uid:
@@ -144,6 +151,15 @@ class Lists:
     def _refused(self, dn: str, reason: str) -> DirectoryDown:
         self._notices.error(f"list {dn} {reason}; mail for it waits until it is divided")
         return DirectoryDown(f"{dn} {reason}")
+
+
+def _is_above(member: DNKey | str, group: DNKey | str | None, seen: Seen) -> bool:
+    """Whether a member of a group is that group, or one that it is in."""
+    while group is not None:
+        if group == member:
+            return True
+        group = seen.get(group)
+    return False
 
 
 def _next_range(entry: Entry, attribute: str) -> tuple[list[str], int | None]:

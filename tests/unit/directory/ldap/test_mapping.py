@@ -28,7 +28,7 @@ class Recorded:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.warn = self.error = self.lines.append
+        self.tell = self.warn = self.error = self.lines.append
 
 
 def entry(**attributes: Sequence[str] | str) -> Entry:
