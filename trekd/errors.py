@@ -228,5 +228,48 @@ class BadMessage(Refused):
     """The message's octets break RFC 5322 or the transport's rules in a way that is not mended."""
 
 
+class RemoteRefused(Refused):
+    """
+    The next server refused a recipient or the message for good.
+
+    @ivar host: who said so.
+    @ivar reply: its reply code, enhanced status code and text, one line of printable ASCII.
+    @ivar status: enhanced status code (RFC 3463), such as C{5.1.1}.
+    """
+
+    def __init__(self, host: str, reply: str, status: str = "5.0.0") -> None:
+        super().__init__(f"{host} said: {reply}")
+        self.host = host
+        self.reply = reply
+        self.status = status
+
+
+class RemoteDeferred(Unavailable):
+    """
+    The next server cannot be reached, or wants to be asked later.
+
+    @ivar host: who said so, C{""} when no server was reached.
+    @ivar reply: what it said; what happened instead when it said nothing.
+    @ivar status: enhanced status code (RFC 3463), such as C{4.4.1}.
+    """
+
+    def __init__(self, host: str, reply: str, status: str = "4.0.0") -> None:
+        super().__init__(f"{host} said: {reply}" if host else reply)
+        self.host = host
+        self.reply = reply
+        self.status = status
+
+
+class LaneClosed(RemoteDeferred):
+    """
+    The route itself cannot be used until its owner has changed something, such as the password of an own-SMTP
+    profile: everything on the lane waits, and the owner is told.
+    """
+
+
+class NameServiceDown(Unavailable):
+    """No name server gave a verdict: a timeout, a failure, or an answer that makes no sense."""
+
+
 class QueueFull(Unavailable):
     """The outbound queue cannot take more now."""

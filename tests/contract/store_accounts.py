@@ -73,6 +73,10 @@ class FullSink:
         """There are none."""
         raise StoreFull("a full disk")
 
+    async def read(self, offset: int, length: int) -> bytes:
+        """Nor is there any piece."""
+        raise StoreFull("a full disk")
+
     def discard(self) -> None:
         """Nothing is left to free."""
 

@@ -52,6 +52,9 @@ class FakeSink:
     def octets(self) -> Awaitable[bytes]:
         return succeed(self.content)
 
+    def read(self, offset: int, length: int) -> Awaitable[bytes]:
+        return succeed(self.content[offset : offset + length])
+
     def discard(self) -> None:
         self.discarded = True
 

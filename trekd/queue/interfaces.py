@@ -15,7 +15,7 @@ from zope.interface import Interface
 
 from trekd.directory.interfaces import Account
 from trekd.errors import TrekError
-from trekd.store.interfaces import IMessageSink
+from trekd.store.interfaces import IMessageSink, IMessageSource
 from trekd.values import Address, PrincipalId
 
 
@@ -86,6 +86,54 @@ class Outcome:
 
     recipient: Recipient
     failure: TrekError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """
+    What became of one recipient's copy at the next server.
+
+    @ivar failure: why it was not taken, C{None} when the next server is responsible for it now;
+        L{RemoteRefused <trekd.errors.RemoteRefused>}, L{RemoteDeferred <trekd.errors.RemoteDeferred>} or
+        L{LaneClosed <trekd.errors.LaneClosed>}.
+    @ivar host: who took it.
+    @ivar reply: its last reply, for the log and for notices; no secret is in it.
+    @ivar dsn: the next server was given the recipient's DSN parameters (RFC 3461 §5.2.1) and answers for them.
+    """
+
+    recipient: Recipient
+    failure: TrekError | None = None
+    host: str = ""
+    reply: str = ""
+    dsn: bool = False
+
+
+class IRelay(Interface):
+    """Hands messages to other servers; keeps nothing across a restart."""
+
+    def lane(route: Route, recipient: Address) -> str:
+        """
+        The queue's lane for a copy: copies of one lane share their connections, their concurrency and their
+        troubles.  C{"mx:DOMAIN"}, C{"smarthost"} or C{"profile:NAME"}.
+        """
+
+    def send(transaction: MailTransaction, message: IMessageSource) -> Awaitable[tuple[Attempt, ...]]:
+        """
+        One attempt, for recipients of one lane.
+
+        @return: one for each recipient, in order.  Never raises but for a fault of ours.
+        """
+
+
+class IProfiles(Interface):
+    """Which own-SMTP profile an account's outside mail takes (DESIGN §7)."""
+
+    def assigned(account: Account) -> Awaitable[str]:
+        """
+        The profile of the mailbox, else that of its domain, else the one for new domains; C{""} for none.
+
+        @raise Unavailable: it cannot be read now; nothing may take another route meanwhile.
+        """
 
 
 class IMailFlow(Interface):

@@ -21,6 +21,9 @@ from typing import Protocol
 
 from zope.interface import Attribute, Interface
 
+from trekd.store.contents import IMessageSink as IMessageSink
+from trekd.store.contents import IMessageSource as IMessageSource
+from trekd.store.contents import InMemory as InMemory
 from trekd.values import DELETED, UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
 
 # --- What is handed in ----------------------------------------------------------------------------
@@ -79,6 +82,13 @@ class MessageReader(Protocol):
 
     def scan(self, octets: bytes) -> MessageFacts:
         """Read a whole message; never raises."""
+
+    def scan_file(self, descriptor: int, size: int) -> MessageFacts:
+        """
+        Read a message in an open file of C{size} octets, in pieces.
+
+        @raise OSError: it cannot be read.
+        """
 
     def header_contains(self, header: bytes, field: bytes, needle: str) -> bool:
         """Whether a field of that name has C{needle} (folded) in its decoded text; '' asks for presence."""
@@ -165,34 +175,6 @@ class MailboxChanges:
 # --- Messages -------------------------------------------------------------------------------------
 
 
-class IMessageSink(Interface):
-    """
-    Takes a message's octets as they arrive; small ones stay in memory, larger ones go to a file of the store.
-
-    One sink can be appended to several mailboxes and accounts.  Whoever made it calls L{discard} in the end.
-    """
-
-    size: int = Attribute("octets written so far")
-
-    def write(octets: bytes) -> Awaitable[None] | None:
-        """
-        Add octets; never raises.
-
-        @return: C{None}, or an awaitable: write nothing more until it is done.  A failure to write is
-            kept and raised as C{StoreFull} by whoever uses the sink.
-        """
-
-    def octets() -> Awaitable[bytes]:
-        """
-        All that was written.
-
-        @raise StoreFull: some of it could not be written.
-        """
-
-    def discard() -> None:
-        """Free memory and file; a second call does nothing."""
-
-
 @dataclass(frozen=True, slots=True)
 class NewMessage:
     """
@@ -204,7 +186,7 @@ class NewMessage:
     @ivar internal_date: with a time zone, which is kept; C{None} is now.
     """
 
-    content: bytes | IMessageSink
+    content: bytes | IMessageSource
     prefix: bytes = b""
     flags: frozenset[Flag] = frozenset()
     internal_date: datetime | None = None

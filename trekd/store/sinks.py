@@ -60,6 +60,14 @@ class MemorySink:
             raise StoreFull("a message in arrival was discarded")
         return b"".join(self._octets)
 
+    async def read(self, offset: int, length: int) -> bytes:
+        """
+        A piece.
+
+        @raise StoreFull: it was discarded.
+        """
+        return (await self.octets())[offset : offset + length]
+
     def discard(self) -> None:
         """Free the memory."""
         self._discarded = True
@@ -115,19 +123,29 @@ class FileSink:
 
         @raise StoreFull: the file could not be written or read, or was discarded.
         """
+        return await self.read(0, self.size)
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """
+        A piece.
+
+        @raise StoreFull: the file could not be written or read, or was discarded.
+        """
         while self._writing:
             await self._caught_up()
         if self._failed or self._discarded:
             raise StoreFull("a message in arrival could not be written, or was discarded")
-        if not self._in_file:
-            return b"".join(self._in_memory)
-        rest = tuple(self._in_memory)
+        end, split = min(offset + length, self.size), self._in_file
+        rest = tuple(self._in_memory) if end > split else ()
         read: list[bytes] = []
-        try:
-            await self._run_in_thread(lambda: read.append(self._path.read_bytes()))
-        except OSError:
-            raise StoreFull("a message in arrival could not be read") from None
-        return b"".join((*read, *rest))
+        if offset < split:
+            wanted = min(end, split) - offset
+            try:
+                await self._run_in_thread(lambda: read.append(_piece(self._path, offset, wanted)))
+            except OSError:
+                raise StoreFull("a message in arrival could not be read") from None
+        in_memory = b"".join(rest)[max(0, offset - split) : max(0, end - split)]
+        return b"".join((*read, in_memory)) if read else in_memory
 
     def discard(self) -> None:
         """Free the memory and remove the file."""
@@ -180,6 +198,16 @@ def _append(path: Path, batch: bytes, first: bool) -> None:
         rest = memoryview(batch)
         while rest:
             rest = rest[file.write(rest) :]
+
+
+def _piece(path: Path, offset: int, length: int) -> bytes:
+    """Octets of a file; never fewer than asked for."""
+    with open(path, "rb", buffering=0) as file:
+        file.seek(offset)
+        octets = file.read(length)
+    if len(octets) != length:
+        raise OSError("the file is shorter than what was written")
+    return octets
 
 
 def _unlink(path: Path) -> None:

@@ -18,6 +18,7 @@ def tree(root: type[TrekError]) -> list[type[TrekError]]:
 def example(kind: type[TrekError]) -> TrekError:
     """An instance with plausible facts."""
     samples = {"used": 10, "allowed": 10, "peer": "203.0.113.7", "plan": "nano", "rule": "atom", "limit": 5}
+    samples |= {"host": "mx.example.net", "reply": "no"}
     names = list(inspect.signature(kind.__init__).parameters)[1:]
     return kind(*(samples[name] for name in names if name in samples))
 

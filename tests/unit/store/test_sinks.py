@@ -102,6 +102,17 @@ def test_large_message_goes_to_a_private_file(tmp_path: Path, reactor: PumpedRea
         reactor.run(sink.octets())
 
 
+def test_pieces_are_read_wherever_they_lie(tmp_path: Path, reactor: PumpedReactor) -> None:
+    """From the file, from memory, across both, and past the end."""
+    content = bytes(range(50))
+    for sink in (MemorySink(), FileSink(tmp_path, at_once, 10), FileSink(tmp_path, at_once, 1000)):
+        for start in range(0, 50, 5):
+            sink.write(content[start : start + 5])
+        for offset in range(0, 60, 3):
+            for length in (0, 1, 8, 20, 100):
+                assert reactor.run(sink.read(offset, length)) == content[offset : offset + length]
+
+
 def test_writing_without_waiting_loses_nothing(tmp_path: Path, reactor: PumpedReactor) -> None:
     """Whoever does not wait gets the octets in order all the same."""
     thread = Later()
