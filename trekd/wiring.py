@@ -38,7 +38,9 @@ from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.spool import Spool, SpoolFile
+from trekd.queue.signing import Unsigned
+from trekd.queue.spool import Spool
+from trekd.queue.spoolfile import SpoolFile
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -179,7 +181,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, reactor)
+    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
     host = Host(
         config=config,
         reactor=reactor,
