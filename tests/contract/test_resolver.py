@@ -49,10 +49,10 @@ class ResolverTest(CoroutineTestCase):
         seconds = reactor.seconds  # type: ignore[attr-defined]
         return Resolver(
             Servers(servers, seconds),
-            NetworkExchange(reactor),
-            Cache(1_000_000, seconds),
             Patience(timeout, rounds),
             hosts_file("192.0.2.77 here.example.com # comment\n::7 here.example.com\nbad line\n"),
+            NetworkExchange(reactor),
+            Cache(1_000_000, seconds),
         )
 
     def test_it_keeps_its_contract(self) -> None:

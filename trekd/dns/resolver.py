@@ -58,10 +58,10 @@ class Resolver:
     def __init__(
         self,
         servers: Servers,
-        exchange: Exchange,
-        cache: Cache,
         patience: Patience,
         hosts: Mapping[str, tuple[str, ...]],
+        exchange: Exchange,
+        cache: Cache,
     ) -> None:
         self._servers = servers
         self._exchange = exchange

@@ -55,6 +55,18 @@ def server(host: str, port: int = 53) -> Server:
     return Server(host, port, address.is_loopback)
 
 
+def configured(text: str) -> Server:
+    """
+    A server as the configuration has it, C{ADDRESS}, C{ADDRESS:PORT} or C{[ADDRESS]:PORT}.
+
+    @raise ValueError: it is none of these.
+    """
+    host, bracket, port = text.removeprefix("[").partition("]") if "[" in text else (text, "", "")
+    if not bracket and host.count(":") == 1:
+        host, _, port = host.partition(":")
+    return server(host, int(port.removeprefix(":") or 53))
+
+
 def resolv_conf(text: str) -> tuple[Server, ...]:
     """
     The servers of F{/etc/resolv.conf}; the one on this host when there are none, as resolv.conf(5) says.
