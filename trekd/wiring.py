@@ -20,11 +20,12 @@ from trekd.config.schema import Config, PlanConfig
 from trekd.directory.cache import CachedAdministration, CachedDirectory
 from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryServers
 from trekd.directory.watch import AccountWatch
+from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import open_directory, open_store
+from trekd.opening import name_service, open_directory, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -45,14 +46,15 @@ from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
 from trekd.tls import ServerTLS
+from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
-from trekd.web.operations import Collaborators, Operations
+from trekd.web.operations import Operations
 from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
-RELOADABLE = frozenset({"tls", "plans", "limits"})
+RELOADABLE = frozenset({"tls", "plans", "limits", "dns"})
 """Sections whose change a running daemon takes over."""
 
 WATCH_INTERVAL = 300.0
@@ -101,6 +103,7 @@ class Host:
     metrics: Metrics
     lag: LagMeter
     balancers: Balancers
+    resolver: Resolver
     spool: Spool
     flow: MailFlow
     runner: LocalRunner
@@ -147,6 +150,8 @@ class Host:
         self.ledger.reconfigure(config.limits, prefixes)
         self.guessing.reconfigure(config.limits, prefixes)
         self.balancers.replace(config.limits.proxy_networks)
+        # The host's own files may have changed as well.
+        self.resolver.reconfigure(*name_service(config.dns, self.reactor))
         return tuple(sorted({"tls"} | changed & RELOADABLE)), tuple(sorted(left))
 
     def status(self) -> dict[str, Any]:
@@ -201,6 +206,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
+        resolver=open_resolver(config.dns, reactor),
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
