@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.daemon import Daemon
+from tests.clients.programs import addresses_to_ban
 from tests.fakes.slapd import GROUPS, PEOPLE, SERVICE, Person, Slapd
 
 ALICE = Person("alice", "correct horse", name="Alice Liddell", more={"trekPlan": ["pro"]})
@@ -135,7 +136,20 @@ def test_sessions_of_a_suspended_account_end_within_the_caches_time(daemon: Daem
     log_in(daemon, "bob@example.com", "battery staple").logout()
 
 
-def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> None:
+def test_changed_plan_holds_at_the_next_login_after_the_caches_time(daemon: Daemon, slapd: Slapd) -> None:
+    with log_in(daemon, "bob@example.com", "battery staple"):
+        (before,) = daemon.trekctl_json("sessions", "bob@example.com")
+        slapd.modify(BOB.dn, trekPlan=["agency"])
+        time.sleep(CACHE_TIME + 0.1)
+        with log_in(daemon, "bob@example.com", "battery staple"):
+            plans = [each["plan"] for each in daemon.trekctl_json("sessions", "bob@example.com")]
+            assert (before["plan"], plans) == ("nano", ["nano", "agency"])
+            (usage,) = daemon.trekctl_json("limits", "bob@example.com")["usage"]
+            assert (usage["allowed"], usage["allowed_per_ip"]) == (150, 100)
+
+
+def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd, tmp_path: Path) -> None:
+    seen = len(daemon.log)
     slapd.stop()
     try:
         daemon.trekctl("directory", "flush")
@@ -146,6 +160,9 @@ def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> No
             assert refused.value.smtp_code == 454
         shown = daemon.trekctl("directory", "test", "alice@example.com", status=1)
         assert "Connection refused" in shown
+        (tmp_path / "log").write_text(daemon.log[seen:])
+        assert (tmp_path / "log").read_text().count("no verdict (DirectoryDown)") == 3  # smtplib tries both mechanisms
+        assert addresses_to_ban(tmp_path / "log") == []
     finally:
         slapd.start()
     deadline = time.monotonic() + 10
