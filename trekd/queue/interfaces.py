@@ -65,6 +65,9 @@ class MailTransaction:
     @ivar smtputf8: the client asked for SMTPUTF8 (RFC 6531 §3.4).
     @ivar eight_bit: BODY=8BITMIME was given (RFC 6152).
     @ivar envelope_id: ENVID, xtext kept; C{ret}: FULL, HDRS or ''.
+    @ivar require_tls: every hop must be encrypted and verified (REQUIRETLS, RFC 8689 §2); the sender prefers no
+        delivery to one in clear.
+    @ivar tls_optional: the opposite, C{TLS-Required: No} (RFC 8689 §5): no policy of TLS may stop the message.
     """
 
     reverse_path: Address | None
@@ -74,6 +77,8 @@ class MailTransaction:
     eight_bit: bool = False
     envelope_id: str = ""
     ret: str = ""
+    require_tls: bool = False
+    tls_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
