@@ -4,6 +4,7 @@ From an address to a session that takes mail: connection, greeting, hello, TLS, 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,8 +75,8 @@ class Dialer:
         except TimeoutError:
             raise RemoteDeferred(hop.place, "no connection in time", "4.4.1") from None
         except ConnectError as error:
-            reason = error.osError.strerror if isinstance(error.osError, OSError) else "no connection"
-            raise RemoteDeferred(hop.place, reason or "no connection", "4.4.1") from None
+            reason = os.strerror(error.osError) if isinstance(error.osError, int) else "no connection"
+            raise RemoteDeferred(hop.place, reason, "4.4.1") from None
         return Session(wire, hop.place, self._config)
 
     # --- Servers with a login -----------------------------------------------------------------------

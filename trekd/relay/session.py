@@ -144,7 +144,10 @@ class Session:
         self.broken = True
         if not self.offers("STARTTLS"):
             raise TLSFailed(self.host, "does not offer STARTTLS", "4.7.4", offered=False)
-        reply = await self.command("STARTTLS")
+        try:
+            reply = await self.command("STARTTLS")
+        except RemoteDeferred as error:
+            raise TLSFailed(self.host, error.reply, "4.7.0") from None
         if reply.reply_code != 220:
             raise TLSFailed(self.host, f"STARTTLS: {reply.text}", "4.7.0")
         self._capabilities = {}
