@@ -43,9 +43,10 @@ from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
 from trekd.tls import ServerTLS
+from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
-from trekd.web.operations import Collaborators, Operations
+from trekd.web.operations import Operations
 from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
