@@ -18,6 +18,7 @@ from typing import Any
 from zope.interface import Interface
 
 from trekd.dns.interfaces import TLSA
+from trekd.values import Address
 
 
 class Security(Enum):
@@ -124,6 +125,8 @@ class Profile:
     @ivar name: what queue lanes and C{trekctl smtp} call it.
     @ivar user: C{""} for a server that wants no login.
     @ivar secret: the password, opened; never printed.
+    @ivar sender: the reverse-path of all mail by this server, but for the null path; C{None} leaves the sender's own.
+    @ivar revision: rises with each change: what was opened or learnt with another one is void.
     """
 
     name: str
@@ -132,6 +135,8 @@ class Profile:
     tls: TLSMode = TLSMode.IMPLICIT
     user: str = ""
     secret: str = field(default="", repr=False)
+    sender: Address | None = None
+    revision: int = 1
 
 
 class IProfileStore(Interface):
@@ -143,6 +148,32 @@ class IProfileStore(Interface):
 
         @raise LaneClosed: there is none of that name any more, or its secret cannot be opened: mail for it waits.
         @raise Unavailable: it cannot be read now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStep:
+    """
+    One thing that a test of a profile did, and what came of it.
+
+    @ivar name: what was done, in a word: C{resolve}, C{connect}, C{tls}, C{hello}, C{login}.
+    @ivar text: a plain sentence for whoever set the profile up, with what the server said; never a secret.
+    @ivar is_good: the next step could be taken.
+    """
+
+    name: str
+    text: str
+    is_good: bool = True
+
+
+class IProbe(Interface):
+    """Tries a profile for real."""
+
+    def probe(profile: Profile) -> Awaitable[tuple[ProbeStep, ...]]:
+        """
+        Resolve, connect to a permitted address, verify TLS, say hello and log in; no mail is sent.
+
+        @return: the steps taken; none but the last may be bad.  Never raises but for a fault of ours.
         """
 
 
