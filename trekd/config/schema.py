@@ -1,8 +1,9 @@
 """
 The schema: one frozen dataclass per section, the only place that declares keys.
 
-Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}; all can
-be imported from here.  Sizes are octets and durations seconds once read.
+Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, mail to
+other servers in L{trekd.config.relay}; all can be imported from here.
+Sizes are octets and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -34,6 +35,7 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.relay import RelayConfig
 
 __all__ = [
     "PLANS",
@@ -48,6 +50,7 @@ __all__ = [
     "LogConfig",
     "PlanConfig",
     "QueueConfig",
+    "RelayConfig",
     "SMTPConfig",
     "SNIConfig",
     "ServerConfig",
@@ -338,5 +341,6 @@ class Config:
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
+    relay: RelayConfig = table(RelayConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)
