@@ -39,6 +39,11 @@ from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool, SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
+from trekd.relay.profilefile import ProfileFile
+from trekd.relay.profiles import Profiles
+from trekd.relay.sealing import KeyFile
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -99,6 +104,8 @@ class Host:
     lag: LagMeter
     balancers: Balancers
     spool: Spool
+    profiles: Profiles
+    usage: UsageLedger
     flow: MailFlow
     runner: LocalRunner
     tls: ServerTLS | None
@@ -108,6 +115,7 @@ class Host:
     def start(self) -> None:
         """Start what works without being asked."""
         self.runner.start()
+        self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
         self.sweep.start()
@@ -120,6 +128,8 @@ class Host:
         self.lag.stop()
         await self.runner.stop()
         await self.spool.close()
+        await self.usage.stop()
+        await self.profiles.close()
         await self.store.close()
         await self.directory.close()
 
@@ -175,7 +185,9 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, reactor)
+    profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
+    flow = MailFlow(routing, delivery, spool, usage, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -195,6 +207,8 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
         spool=spool,
+        profiles=profiles,
+        usage=usage,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
         tls=_server_tls(config),
@@ -237,6 +251,8 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            profiles=host.profiles,
+            usage=host.usage,
         )
     )
 
@@ -270,6 +286,27 @@ def _open_spool(config: Config) -> SpoolFile:
     except (OSError, TrekError) as error:
         raise ConfigFault(f"[server] data_dir = {data_dir!r}: the queue cannot be opened: {error}") from None
     return file
+
+
+def _open_profiles(config: Config, reactor: Any) -> Profiles:
+    """
+    @raise ConfigFault: they cannot be read.
+    """
+    data_dir = Path(config.server.data_dir)
+    file = ProfileFile(data_dir / "own-smtp.sqlite")
+    file.open()
+    keys = KeyFile(Path(config.relay.secret_key_file or data_dir / "keys" / "own-smtp.key"))
+    return Profiles(file, keys, _in_thread(reactor))
+
+
+def _open_usage(config: Config, plans: Plans, reactor: Any) -> UsageLedger:
+    data_dir = config.server.data_dir
+    file = UsageFile(Path(data_dir) / "usage.sqlite")
+    try:
+        file.open()
+    except (OSError, TrekError) as error:
+        raise ConfigFault(f"[server] data_dir = {data_dir!r}: what was sent cannot be counted: {error}") from None
+    return UsageLedger(file, plans, reactor, _in_thread(reactor))
 
 
 def _in_thread(reactor: Any) -> Callable[..., Any]:

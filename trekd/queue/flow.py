@@ -18,7 +18,7 @@ from zope.interface import implementer
 from trekd.directory.interfaces import Account
 from trekd.errors import Broken, TrekError, Unavailable
 from trekd.queue.delivery import Expansion, LocalDelivery, expand
-from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.interfaces import IMailFlow, IUsage, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.queue.routing import LOCAL, RELAY, Routing
 from trekd.queue.spool import Entry, Spool
 from trekd.store.interfaces import IMessageSink
@@ -79,15 +79,23 @@ class _Share:
 class MailFlow:
     """See L{IMailFlow}."""
 
-    def __init__(self, routing: Routing, delivery: LocalDelivery, spool: Spool, clock: IReactorTime) -> None:
+    def __init__(
+        self, routing: Routing, delivery: LocalDelivery, spool: Spool, usage: IUsage, clock: IReactorTime
+    ) -> None:
         self._routing = routing
+        self._usage = usage
         self._delivery = delivery
         self._spool = spool
         self._clock = clock
 
-    async def resolve(self, account: Account | None, recipient: Address) -> Route:
+    async def resolve(
+        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+    ) -> Route:
         """See L{IMailFlow.resolve}."""
-        return await self._routing.resolve(account, recipient)
+        route = await self._routing.resolve(account, recipient)
+        if account is not None and route.kind is not RouteKind.LOCAL:
+            await self._usage.check(account, recipient, accepted)
+        return route
 
     def receive(self) -> IMessageSink:
         """See L{IMailFlow.receive}."""
@@ -96,7 +104,15 @@ class MailFlow:
     async def accept(self, transaction: MailTransaction, message: IMessageSink) -> tuple[Outcome, ...]:
         """See L{IMailFlow.accept}."""
         content = await message.octets()
-        return await self._take(transaction, message, content, tellable=transaction.principal is None)
+        charge = await self._usage.charge(transaction, message.size)
+        try:
+            outcomes = await self._take(transaction, message, content, tellable=transaction.principal is None)
+        except BaseException:
+            charge.refund()
+            raise
+        if all(one.failure is not None for one in outcomes if one.recipient.route.kind is not RouteKind.LOCAL):
+            charge.refund()
+        return outcomes
 
     async def retry(self, entry: Entry) -> TrekError | None:
         """

@@ -10,8 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
+from tests.fakes.profiles import FakeProfiles
 from tests.fakes.submission import FakeSink
-from trekd.config.schema import PLANS, QueueConfig, ServerConfig
+from trekd.config.schema import PLANS, PlanConfig, QueueConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, Status
 from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
@@ -21,6 +22,8 @@ from trekd.queue.routing import LOCAL, Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool, SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
 from trekd.values import Address
 
 MESSAGE = b"Received: by mail.example.com\r\nFrom: alice@example.com\r\nSubject: x\r\n\r\nbody\r\n"
@@ -72,12 +75,18 @@ class PostOffice:
         file.open()
         self.spool = Spool(file, run_here)
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
-        plans = Plans(PLANS)
-        self.routing = Routing(self.directory, server, plans)
+        self.figures: dict[str, PlanConfig] = dict(PLANS)
+        plans = Plans(self.figures)
+        self.profiles = FakeProfiles()
+        self.usage_file = UsageFile(path / "usage.sqlite")
+        self.usage_file.open()
+        self.usage = UsageLedger(self.usage_file, plans, self.clock, run_here)  # type: ignore[arg-type]
+        self.routing = Routing(self.directory, server, plans, self.profiles, "https://help.example.com")
         self.flow = MailFlow(
             self.routing,
             LocalDelivery(self.post, plans),  # type: ignore[arg-type]
             self.spool,
+            self.usage,
             self.clock,  # type: ignore[arg-type]
         )
         schedule = Schedule(config, jitter=lambda: 0.5)
