@@ -15,7 +15,9 @@ from trekd.queue.delivery import LocalDelivery
 from trekd.queue.flow import MailFlow
 from trekd.queue.interfaces import MailTransaction, Recipient
 from trekd.queue.routing import LOCAL, Routing
-from trekd.queue.spool import Spool, SpoolFile
+from trekd.queue.signing import Unsigned
+from trekd.queue.spool import Spool
+from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.usage import UsageLedger
 from trekd.queue.usagefile import UsageFile
 from trekd.store.memory.boxes import Limits
@@ -41,7 +43,7 @@ def test_a_message_reaches_the_mailboxes_and_quota_counts(tmp_path: Path) -> Non
     counted = UsageFile(tmp_path / "usage.sqlite")
     counted.open()
     usage = UsageLedger(counted, plans, clock, run_here)  # type: ignore[arg-type]
-    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), usage, clock)  # type: ignore[arg-type]
+    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), Unsigned(), usage, clock)  # type: ignore[arg-type]
     recipients = tuple(Recipient(address(f"{name}@example.com"), LOCAL) for name in ("bob", "alice"))
     for turn in range(2):
         sink = flow.receive()
