@@ -44,13 +44,16 @@ from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.usage import UsageLedger
 from trekd.queue.usagefile import UsageFile
+from trekd.relay.probing import Probe
 from trekd.relay.profilefile import ProfileFile
 from trekd.relay.profiles import Profiles
+from trekd.relay.relay import Surroundings
 from trekd.relay.sealing import KeyFile
+from trekd.relay.undemanding import Undemanding
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
-from trekd.tls import ServerTLS
+from trekd.tls import ClientTLS, ServerTLS
 from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
@@ -267,8 +270,25 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             flush=host.directory.flush,
             profiles=host.profiles,
             usage=host.usage,
+            probe=_probe(host),
         )
     )
+
+
+def _probe(host: Host) -> Probe:
+    """
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    config = host.config
+    around = Surroundings(
+        hostname=config.server.hostname,
+        resolver=host.resolver,
+        demands=Undemanding(),
+        profiles=host.profiles,
+        tls=ClientTLS(config.relay.trusted),
+        reactor=host.reactor,
+    )
+    return Probe(config.relay, around)
 
 
 def _refuse_unbuilt(config: Config) -> None:
