@@ -1,0 +1,33 @@
+"""
+Domain names as they stand in DNS and in signatures.
+"""
+
+from __future__ import annotations
+
+import re
+
+from trekd.errors import SyntaxFault
+
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+def ascii_domain(text: str) -> str:
+    """
+    A domain in lower case, with A-labels (RFC 5890 §2.3.2.1), without a dot at the end.
+
+    @raise SyntaxFault: it cannot be a domain.
+    """
+    name = text.lower().removesuffix(".")
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode("ascii").lower()
+        except UnicodeError:
+            raise SyntaxFault("domain") from None
+    if not name or len(name) > 253 or not all(map(_LABEL.fullmatch, name.split("."))):
+        raise SyntaxFault("domain")
+    return name
+
+
+def is_within(domain: str, parent: str) -> bool:
+    """Whether a domain is another one or below it; both as L{ascii_domain} gives them."""
+    return domain == parent or domain.endswith("." + parent)
