@@ -10,6 +10,8 @@ from trekd.errors import SyntaxFault
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
+_VISIBLE = re.compile(r"[ -\[\]-~]+")
+
 
 def ascii_domain(text: str) -> str:
     """
@@ -24,6 +26,20 @@ def ascii_domain(text: str) -> str:
         except UnicodeError:
             raise SyntaxFault("domain") from None
     if not name or len(name) > 253 or not all(map(_LABEL.fullmatch, name.split("."))):
+        raise SyntaxFault("domain")
+    return name
+
+
+def looked_up(text: str) -> str:
+    """
+    A name to ask for, which may have characters that no domain has (RFC 7208 §4.8, RFC 2181 §11), in lower case.
+
+    @raise SyntaxFault: nobody can have that name.
+    """
+    name = text.lower().removesuffix(".")
+    if not _VISIBLE.fullmatch(name):
+        return ascii_domain(name)
+    if len(name) > 253 or not all(0 < len(label) < 64 for label in name.split(".")):
         raise SyntaxFault("domain")
     return name
 

@@ -119,8 +119,10 @@ def _identity(value: str | None, domain: str) -> str:
     if value is None:
         return domain
     _, at, written = compact(value).rpartition("@")
+    if not at:
+        raise SyntaxFault("i= within d=")
     identity = ascii_domain(written)
-    if not at or not is_within(identity, domain):
+    if not is_within(identity, domain):
         raise SyntaxFault("i= within d=")
     return identity
 
