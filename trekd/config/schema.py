@@ -1,8 +1,8 @@
 """
 The schema: one frozen dataclass per section, the only place that declares keys.
 
-Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}; all can
-be imported from here.  Sizes are octets and durations seconds once read.
+Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
+L{trekd.config.names}; all can be imported from here.  Sizes are octets and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -34,10 +34,12 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.names import DNSConfig
 
 __all__ = [
     "PLANS",
     "Config",
+    "DNSConfig",
     "DirectoryConfig",
     "IMAPConfig",
     "LDAPConfig",
@@ -338,5 +340,6 @@ class Config:
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
+    dns: DNSConfig = table(DNSConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)
