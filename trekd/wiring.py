@@ -24,8 +24,10 @@ from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
+from trekd.mailauth.keyring import Keyring
+from trekd.mailauth.signer import Signer
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_resolver, open_store
+from trekd.opening import name_service, open_directory, open_keys, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -39,7 +41,6 @@ from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.smtp.protocol import SubmissionFactory
@@ -104,6 +105,7 @@ class Host:
     lag: LagMeter
     balancers: Balancers
     resolver: Resolver
+    keys: Keyring
     spool: Spool
     flow: MailFlow
     runner: LocalRunner
@@ -186,7 +188,9 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
+    keys = open_keys(config, _in_thread(reactor))
+    signer = Signer(keys, reactor, _in_thread(reactor))
+    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, signer, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -207,6 +211,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
         resolver=open_resolver(config.dns, reactor),
+        keys=keys,
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
@@ -251,6 +256,7 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            keys=host.keys,
         )
     )
 

@@ -11,6 +11,7 @@ from typing import Any
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
 from trekd.errors import NoSuchAccount, NotPermitted
+from trekd.mailauth.interfaces import IDomainKeys
 from trekd.portal.interfaces import ILedger
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
@@ -35,6 +36,7 @@ class Collaborators:
     @ivar forgive: lets those of one prefix or account, or all, no longer count.
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
+    @ivar keys: the keys that mail is signed with; files are enough for them.
     """
 
     config: Callable[[], Config]
@@ -49,6 +51,7 @@ class Collaborators:
     forgive: Callable[[str | None], None] = lambda key: None
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
+    keys: IDomainKeys | None = None
 
     def required_ledger(self) -> ILedger:
         """
@@ -70,6 +73,16 @@ class Collaborators:
             backend = self.config().directory.backend
             raise NotPermitted(f"accounts are kept in the {backend} directory; change them there")
         return self.administration
+
+    def required_keys(self) -> IDomainKeys:
+        """
+        The signing keys.
+
+        @raise NotPermitted: they are not to be had here.
+        """
+        if self.keys is None:
+            raise NotPermitted("there are no signing keys here")
+        return self.keys
 
     async def account(self, address: str) -> Account:
         """

@@ -93,6 +93,10 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("PATCH", ("accounts", "*")): lambda does, call: does.accounts.change(call.path[1], call.json()),
     ("DELETE", ("accounts", "*")): lambda does, call: does.accounts.remove(call.path[1], "with_mail" in call.query),
     ("PUT", ("accounts", "*", "password")): lambda does, call: does.accounts.set_password(call.path[1], call.json()),
+    ("GET", ("dkim",)): lambda does, call: does.dkim.list_all(call.query.get("domain")),
+    ("POST", ("dkim",)): lambda does, call: does.dkim.create(call.json()),
+    ("PUT", ("dkim", "*", "signing")): lambda does, call: does.dkim.use(call.path[1], call.json()),
+    ("DELETE", ("dkim", "*")): lambda does, call: does.dkim.remove(call.path[1], call.query.get("selector", "")),
     ("POST", ("mail", "*", "messages")): lambda does, call: does.mail.append(
         call.path[1], call.query.get("mailbox", "INBOX"), call.body
     ),
