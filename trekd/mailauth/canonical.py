@@ -80,7 +80,7 @@ class RelaxedBody(_Lines):
 
     def feed(self, octets: bytes) -> Iterator[bytes]:
         """See L{Canonical.feed}."""
-        text = _RUN.sub(b" ", self._held + octets).replace(b" \r\n", b"\r\n")
+        text = _spaced(self._held + octets).replace(b" \r\n", b"\r\n")
         cut = len(text) - text.endswith(b"\r")
         cut -= text.endswith(b" ", 0, cut)
         self._held = text[cut:]
@@ -88,6 +88,11 @@ class RelaxedBody(_Lines):
 
     def _last(self, held: bytes) -> bytes:
         return b"" if held == b" " else held
+
+
+def _spaced(text: bytes) -> bytes:
+    """Each run of white space as one space; most texts have no run, which is found out much faster."""
+    return _RUN.sub(b" ", text) if b"\t" in text or b"  " in text else text
 
 
 def simple_field(raw: bytes) -> bytes:
@@ -103,4 +108,4 @@ def relaxed_field(raw: bytes) -> bytes:
     """
     name, _, value = raw.partition(b":")
     unfolded = value.replace(b"\r\n", b"")
-    return name.rstrip(b" \t").lower() + b":" + _RUN.sub(b" ", unfolded).strip(b" \t") + b"\r\n"
+    return name.rstrip(b" \t").lower() + b":" + _spaced(unfolded).strip(b" \t") + b"\r\n"

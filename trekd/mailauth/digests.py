@@ -13,8 +13,11 @@ from typing import Any
 from trekd.mailauth.canonical import RelaxedBody, SimpleBody
 from trekd.store.interfaces import IMessageSource
 
-PIECE = 262144
-"""Octets read at once; a thread needs some five milliseconds for them."""
+PIECE = 65536
+"""
+Octets read and worked on at once.  It takes a millisecond or two, in which the interpreter does nothing else, thread
+or not.
+"""
 
 AT_ONCE = 65536
 """Octets of a message that is not worth a thread."""

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 
+import idna
+
 from trekd.errors import SyntaxFault
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -15,14 +17,17 @@ _VISIBLE = re.compile(r"[ -\[\]-~]+")
 
 def ascii_domain(text: str) -> str:
     """
-    A domain in lower case, with A-labels (RFC 5890 §2.3.2.1), without a dot at the end.
+    A domain in lower case, with A-labels (RFC 5890 §2.3.2.1, RFC 5891 §4), without a dot at the end.
 
     @raise SyntaxFault: it cannot be a domain.
     """
     name = text.lower().removesuffix(".")
+    if len(name) > 253:
+        raise SyntaxFault("domain")
     if not name.isascii():
         try:
-            name = name.encode("idna").decode("ascii").lower()
+            mapped = idna.uts46_remap(name, std3_rules=False, transitional=False).removesuffix(".")
+            name = ".".join([label if label.isascii() else idna.alabel(label).decode() for label in mapped.split(".")])
         except UnicodeError:
             raise SyntaxFault("domain") from None
     if not name or len(name) > 253 or not all(map(_LABEL.fullmatch, name.split("."))):

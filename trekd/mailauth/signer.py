@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from trekd.errors import StoreCorrupt, SyntaxFault
+from trekd.errors import StoreCorrupt, StoreFull, SyntaxFault
 from trekd.mailauth.digests import Bodies, BodyDigest, InThread, read_header
 from trekd.mailauth.interfaces import ISigner
 from trekd.mailauth.keyring import Keyring
@@ -84,7 +84,7 @@ class Signer:
         """
         try:
             keys = await self._keys.signing(domain)
-        except (SyntaxFault, StoreCorrupt) as fault:
+        except (SyntaxFault, StoreCorrupt, StoreFull) as fault:
             log.error("mail of {domain} is not signed: {fault}", domain=domain, fault=str(fault))
             return b""
         if not keys:

@@ -168,7 +168,7 @@ class _Check:
     async def _a(self, mechanism: Mechanism, values: MacroValues) -> bool:
         self._count()
         host = await self._target(mechanism.target, values)
-        addresses = await self._addresses(host) if host else []
+        addresses = await self._addresses(host, self._address.version) if host else []
         self._check_void(addresses)
         return self._is_near(addresses, mechanism)
 
@@ -180,7 +180,8 @@ class _Check:
         if len(exchangers) > MOST_NAMES:
             raise _Over("permerror")
         for exchanger in exchangers:
-            if exchanger.host and self._is_near(await self._addresses(exchanger.host), mechanism):
+            host = exchanger.host
+            if host and self._is_near(await self._addresses(host, self._address.version), mechanism):
                 return True
         return False
 
@@ -194,7 +195,7 @@ class _Check:
         self._count()
         host = await self._target(mechanism.target, values)
         # RFC 7208 §5.7: an A record, whatever the client's address is.
-        found = [each for each in await self._ask(self._resolver.addresses, host) if ":" not in each] if host else []
+        found = await self._addresses(host, 4) if host else []
         self._check_void(found)
         return bool(found)
 
@@ -237,10 +238,12 @@ class _Check:
         network = ipaddress.ip_network((self._address, bits), strict=False)
         return any(parsed is not None and parsed in network for parsed in map(client_address, addresses))
 
-    async def _addresses(self, host: str) -> list[str]:
-        """A host's addresses of the client's kind."""
+    async def _addresses(self, host: str, version: int) -> list[str]:
+        """A host's addresses of one kind; what is written as an address is no host (RFC 7208 §5.4)."""
+        if client_address(host) is not None:
+            return []
         found = await self._ask(self._resolver.addresses, host)
-        return [each for each in found if (":" in each) == (self._address.version == 6)]
+        return [each for each in found if (":" in each) == (version == 6)]
 
     async def _validated(self, preferred: str | None) -> list[str]:
         """

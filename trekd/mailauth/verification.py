@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from trekd.dns.interfaces import IResolver
 from trekd.errors import NameServiceDown, SyntaxFault
-from trekd.mailauth.digests import Bodies, BodyDigest, InThread, read_header
+from trekd.mailauth.digests import AT_ONCE, Bodies, BodyDigest, InThread, read_header
 from trekd.mailauth.keyrecords import LEAST_BITS, MOST_BITS, KeyRecord, PublicKey, is_signed, parse_key_record
 from trekd.mailauth.signatures import NAME, Field, Signature, parse_signature, signed_octets
 from trekd.mime.header import raw_fields
@@ -95,7 +95,10 @@ class SignatureCheck:
         if candidates:
             digests = _shared([(each.signature, each.digest) for each in candidates])
             await Bodies(digests["relaxed"], digests["simple"]).read(message, start, self._in_thread)
-        return tuple(_verdict(each, fields) if isinstance(each, _Candidate) else each for each in found)
+        if len(header) <= AT_ONCE:
+            return _verdicts(found, fields)
+        verdicts: tuple[Finding, ...] = await self._in_thread(_verdicts, found, fields)
+        return verdicts
 
 
 def _shared(wanted: Sequence[tuple[Signature, BodyDigest]]) -> dict[str, list[BodyDigest]]:
@@ -170,6 +173,10 @@ def _usable_key(signature: Signature, record: KeyRecord) -> PublicKey:
     if not LEAST_BITS <= bits <= MOST_BITS:
         raise _NotGood("policy", f"key of {bits} bits not accepted")
     return record.key
+
+
+def _verdicts(found: Sequence[_Candidate | Finding], fields: Sequence[Field]) -> tuple[Finding, ...]:
+    return tuple([_verdict(each, fields) if isinstance(each, _Candidate) else each for each in found])
 
 
 def _verdict(candidate: _Candidate, fields: Sequence[Field]) -> Finding:

@@ -96,6 +96,8 @@ def test_the_examples_of_the_appendix(record: str, passing: list[str], failing: 
         ("v=spf1 exists:%{l1r-}.%{d2} -all", "192.0.2.1", "pass"),
         ("v=spf1 a:%{h} -all", "192.0.2.129", "pass"),
         ("v=spf1 exp=explain.example.com -all", "192.0.2.1", "fail"),
+        ("v=spf1 exists:%{i} -all", "192.0.2.1", "fail"),
+        ("v=spf1 mx:numbers.example.com -all", "192.0.2.1", "fail"),
         ("v=spf1 a//64 mx//64 -all", "2001:db8::9", "fail"),
         (DOWN, "192.0.2.1", "temperror"),
         (["v=spf1 +all", "v=spf1 -all"], "192.0.2.1", "permerror"),
@@ -112,6 +114,8 @@ def test_results(record: object, client: str, expected: str) -> None:
         "192.0.2.1.list.example.com": {"A": "127.0.0.2"},
         "strong.example.com": {"A": "127.0.0.2"},
         "mx.example.com": {"A": "192.0.2.129"},
+        "192.0.2.1": {"A": "192.0.2.1"},
+        "numbers.example.com": {"MX": [(1, "192.0.2.1")]},
     }
     assert of(record, client, extra=extra) == expected
 

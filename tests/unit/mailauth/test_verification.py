@@ -204,6 +204,20 @@ class VerificationTests(CoroutineTestCase):
         assert [each.result for each in findings] == ["pass"] * 8
         assert len(self.names.asked) == 8
 
+    async def test_a_long_header_is_worked_on_in_a_thread(self) -> None:
+        calls: list[str] = []
+
+        async def in_thread(function: Any, *arguments: Any) -> Any:
+            calls.append(function.__name__)
+            return function(*arguments)
+
+        message = await signed(self.files, b"X-Long: " + b"x" * 70_000 + b"\r\n" + MESSAGE)
+        check = SignatureCheck(in_thread)
+        names = Names({name: {"TXT": text} for name, text in self.records.items()})
+        findings = await check.findings(InMemory(message), names, NOW)
+        assert [each.result for each in findings] == ["pass", "pass"]
+        assert calls == ["_verdicts"]
+
     async def test_no_signature_costs_no_question(self) -> None:
         for message in (MESSAGE, b"", b"\r\n", b"\r\n\r\n", b"no header", b"x" * 2_000_000):
             assert await self.findings(message) == ()
