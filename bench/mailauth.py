@@ -17,7 +17,7 @@ import dkim
 from cryptography.hazmat.primitives import serialization
 
 from tests.fakes.dkim import DOMAIN, NOW, at_once, clock_at, dkimpy_verdicts, key_files, signer_of
-from tests.fakes.names import Names
+from tests.fakes.records import Names
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.keys import KeyFiles
 from trekd.mailauth.signer import Signer

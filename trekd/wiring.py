@@ -27,7 +27,7 @@ from trekd.imap.session import Services
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.signer import Signer
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_keys, open_resolver, open_store
+from trekd.opening import name_service, open_directory, open_keys, open_relay, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -43,10 +43,18 @@ from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
+from trekd.relay.probing import Probe
+from trekd.relay.profilefile import ProfileFile
+from trekd.relay.profiles import Profiles
+from trekd.relay.relay import Relay, Surroundings
+from trekd.relay.sealing import KeyFile
+from trekd.relay.undemanding import Undemanding
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
-from trekd.tls import ServerTLS
+from trekd.tls import ClientTLS, ServerTLS
 from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
@@ -107,8 +115,11 @@ class Host:
     resolver: Resolver
     keys: Keyring
     spool: Spool
+    profiles: Profiles
+    usage: UsageLedger
     flow: MailFlow
     runner: LocalRunner
+    relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
@@ -116,6 +127,7 @@ class Host:
     def start(self) -> None:
         """Start what works without being asked."""
         self.runner.start()
+        self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
         self.sweep.start()
@@ -127,7 +139,10 @@ class Host:
         self.sweep.stop()
         self.lag.stop()
         await self.runner.stop()
+        self.relay.close()
         await self.spool.close()
+        await self.usage.stop()
+        await self.profiles.close()
         await self.store.close()
         await self.directory.close()
 
@@ -188,9 +203,13 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
+    resolver = open_resolver(config.dns, reactor)
+    profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
     keys = open_keys(config, _in_thread(reactor))
     signer = Signer(keys, reactor, _in_thread(reactor))
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, signer, reactor)
+    flow = MailFlow(routing, delivery, spool, signer, usage, reactor)
+    around = _around_relay(config, resolver, profiles, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -210,11 +229,14 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
-        resolver=open_resolver(config.dns, reactor),
+        resolver=resolver,
         keys=keys,
         spool=spool,
+        profiles=profiles,
+        usage=usage,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
+        relay=open_relay(config.relay, around),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
@@ -230,12 +252,14 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             servers=host.servers,
         )
     )
-    operations = _operations(host, own_directory, plans, reload)
+    operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
 
 
-def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
+def _operations(
+    host: Host, own_directory: IDirectory, around: Surroundings, plans: Plans, reload: Reload
+) -> Operations:
     """
     What trekctl can ask for.
 
@@ -257,7 +281,24 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
             keys=host.keys,
+            profiles=host.profiles,
+            usage=host.usage,
+            probe=Probe(host.config.relay, around),
         )
+    )
+
+
+def _around_relay(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
+    """
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    return Surroundings(
+        hostname=config.server.hostname,
+        resolver=resolver,
+        demands=Undemanding(),
+        profiles=profiles,
+        tls=ClientTLS(config.relay.trusted),
+        reactor=reactor,
     )
 
 
@@ -292,6 +333,27 @@ def _open_spool(config: Config) -> SpoolFile:
     return file
 
 
+def _open_profiles(config: Config, reactor: Any) -> Profiles:
+    """
+    @raise ConfigFault: they cannot be read.
+    """
+    data_dir = Path(config.server.data_dir)
+    file = ProfileFile(data_dir / "own-smtp.sqlite")
+    file.open()
+    keys = KeyFile(Path(config.relay.secret_key_file or data_dir / "keys" / "own-smtp.key"))
+    return Profiles(file, keys, _in_thread(reactor))
+
+
+def _open_usage(config: Config, plans: Plans, reactor: Any) -> UsageLedger:
+    data_dir = config.server.data_dir
+    file = UsageFile(Path(data_dir) / "usage.sqlite")
+    try:
+        file.open()
+    except (OSError, TrekError) as error:
+        raise ConfigFault(f"[server] data_dir = {data_dir!r}: what was sent cannot be counted: {error}") from None
+    return UsageLedger(file, plans, reactor, _in_thread(reactor))
+
+
 def _in_thread(reactor: Any) -> Callable[..., Any]:
     """Run blocking calls in the reactor's own pool, which starts with the reactor."""
 
@@ -313,8 +375,8 @@ def _listeners(
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
-        "http": lambda: redirect_site(config.server.hostname, reactor),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, host.ledger)),
+        "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),
     }

@@ -1,75 +1,120 @@
-"""A resolver that answers from a dictionary."""
+"""A resolver, a book of demands and a store of profiles, all in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from zope.interface import implementer
 
 from trekd.dns.interfaces import TLSA, Answer, Exchanger, IResolver, Service
-from trekd.errors import NameServiceDown
+from trekd.errors import LaneClosed, NameServiceDown
+from trekd.relay.interfaces import Demand, IDemands, IProfileStore, Profile, TLSResult
 
-DOWN = "down"
-"""A record type's value when no name server answers."""
+NOBODY: Answer[str] = Answer((), exists=False)
 
 
 @implementer(IResolver)
-class Names:
+class FakeResolver:
     """
-    Knows what C{zone} says: name to record type (A, AAAA, MX, TXT, PTR...) to values.
+    Answers from dictionaries; a name that is in none does not exist.
 
-    @ivar asked: C{type name} of each question, in order.
+    @ivar mx: domain to (preference, host).
+    @ivar hosts: host to addresses.
+    @ivar down: names for which no name server answers.
+    @ivar secure: names that DNSSEC vouches for.
+    @ivar asked: names, in order.
     """
 
-    def __init__(self, zone: Mapping[str, Mapping[str, Any]]) -> None:
-        self._zone = {name.lower().rstrip("."): records for name, records in zone.items()}
+    def __init__(
+        self, mx: dict[str, list[tuple[int, str]]] | None = None, hosts: dict[str, list[str]] | None = None
+    ) -> None:
+        self.mx = mx or {}
+        self.hosts = hosts or {}
+        self.down: set[str] = set()
+        self.secure: set[str] = set()
         self.asked: list[str] = []
 
-    def _answer(self, name: str, *types: str) -> Answer[Any]:
-        self.asked.append(f"{types[0]} {name}")
-        records = self._zone.get(name.lower().rstrip("."))
-        if records is None:
-            below = "." + name.lower()
-            return Answer((), exists=any(known.endswith(below) for known in self._zone))
-        found: list[Any] = []
-        for each in types:
-            values = records.get(each, ())
-            if values == DOWN or records.get("*") == DOWN:
-                raise NameServiceDown(name)
-            found += [values] if isinstance(values, (str, bytes)) else values
-        return Answer(tuple(found))
+    def _ask(self, name: str) -> None:
+        self.asked.append(name)
+        if name in self.down:
+            raise NameServiceDown
 
     async def addresses(self, host: str) -> Answer[str]:
         """See L{IResolver.addresses}."""
-        return self._answer(host, "AAAA", "A")
+        self._ask(host)
+        found = self.hosts.get(host)
+        return Answer(tuple(found or ()), exists=found is not None, secure=host in self.secure)
 
     async def exchangers(self, domain: str) -> Answer[Exchanger]:
         """See L{IResolver.exchangers}."""
-        found = self._answer(domain, "MX")
-        return Answer(tuple(sorted(Exchanger(*each) for each in found.records)), found.exists)
+        self._ask(domain)
+        exists = domain in self.mx or domain in self.hosts
+        records = tuple(sorted(Exchanger(*each) for each in self.mx.get(domain, ())))
+        return Answer(records, exists=exists, secure=domain in self.secure)
 
     async def texts(self, name: str) -> Answer[bytes]:
         """See L{IResolver.texts}."""
-        found = self._answer(name, "TXT")
-        return Answer(tuple(_octets(each) for each in found.records), found.exists)
+        return Answer((), exists=False)
 
     async def services(self, name: str) -> Answer[Service]:
         """See L{IResolver.services}."""
-        return self._answer(name, "SRV")
+        return Answer((), exists=False)
 
     async def certificates(self, name: str) -> Answer[TLSA]:
         """See L{IResolver.certificates}."""
-        return self._answer(name, "TLSA")
+        return Answer((), exists=False)
 
     async def names(self, address: str) -> Answer[str]:
         """See L{IResolver.names}."""
-        return self._answer(address, "PTR")
+        return NOBODY
 
     async def canonical(self, name: str) -> Answer[str]:
         """See L{IResolver.canonical}."""
-        return self._answer(name, "CNAME")
+        return NOBODY
 
 
-def _octets(text: str | bytes | Iterable[str]) -> bytes:
-    return text if isinstance(text, bytes) else "".join(text).encode()
+@implementer(IDemands)
+class FakeDemands:
+    """
+    Demands from a dictionary, exchanger to demand.
+
+    @ivar result: the verdict on every certificate.
+    @ivar records: (domain, exchanger, result), in order.
+    @ivar chains: what L{verdict} was shown.
+    """
+
+    def __init__(self, demands: dict[str, Demand] | None = None, result: TLSResult = TLSResult.SUCCESS) -> None:
+        self.demands = demands or {}
+        self.result = result
+        self.down: set[str] = set()
+        self.records: list[tuple[str, str, TLSResult]] = []
+        self.chains: list[tuple[Demand, tuple[bytes, ...]]] = []
+
+    async def of(self, domain: str, exchanger: str, secure: bool) -> Demand:
+        """See L{IDemands.of}."""
+        if exchanger in self.down:
+            raise NameServiceDown
+        return self.demands.get(exchanger, Demand())
+
+    def verdict(self, demand: Demand, chain: Sequence[bytes]) -> TLSResult:
+        """See L{IDemands.verdict}."""
+        self.chains.append((demand, tuple(chain)))
+        return self.result
+
+    def record(self, domain: str, exchanger: str, demand: Demand, result: TLSResult) -> None:
+        """See L{IDemands.record}."""
+        self.records.append((domain, exchanger, result))
+
+
+@implementer(IProfileStore)
+class FakeProfiles:
+    """Profiles from a dictionary."""
+
+    def __init__(self, *profiles: Profile) -> None:
+        self.profiles = {each.name: each for each in profiles}
+
+    async def open(self, name: str) -> Profile:
+        """See L{IProfileStore.open}."""
+        if name not in self.profiles:
+            raise LaneClosed("", f"there is no profile {name}", "4.7.0")
+        return self.profiles[name]

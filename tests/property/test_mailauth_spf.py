@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.names import DOWN, Names
+from tests.fakes.records import DOWN, Names
 from trekd.mailauth.spf import check_host, client_address
 
 HOSTS = st.sampled_from(["a.example", "b.example", "c.example", "%{i}.a.example", "%{p}", "%{d2r}.example", "%{", "x"])

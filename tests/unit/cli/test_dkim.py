@@ -10,7 +10,6 @@ import pytest
 from tests.fakes.administration import Administered
 from tests.fakes.dkim import at_once
 from tests.unit.cli.test_commands import Shell
-from trekd.cli import main
 from trekd.cli.failures import FAILED, USAGE
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.keys import KeyFiles
@@ -21,7 +20,6 @@ def trekctl(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shell]:
     """trekctl with a daemon that has keys."""
-    monkeypatch.setattr(main, "_begin_logging", lambda is_shown: None)
     monkeypatch.setattr("os.umask", lambda mask: mask)
     shell = Shell(tmp_path, capsys, monkeypatch)
     shell.host = Administered(keys=Keyring(KeyFiles(tmp_path / "dkim"), at_once))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.names import DOWN, Names
+from tests.fakes.records import DOWN, Names
 from trekd.mailauth.dmarc import DMARCCheck, DMARCResult, Evidence, parse_policy
 from trekd.mailauth.interfaces import Disposition
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.names import DOWN, Names
+from tests.fakes.records import DOWN, Names
 from trekd.errors import SyntaxFault
 from trekd.mailauth.spf import check_host, client_address
 from trekd.mailauth.spfrecords import MacroValues, expand, parse_record

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.fakes.coroutines import CoroutineTestCase
 from tests.fakes.dkim import DOMAIN, NOW, at_once, key_files, signed
-from tests.fakes.names import DOWN, Names
+from tests.fakes.records import DOWN, Names
 from trekd.mailauth.verification import Finding, SignatureCheck
 from trekd.store.contents import InMemory
 

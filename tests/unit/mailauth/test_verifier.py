@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from tests.fakes.coroutines import CoroutineTestCase
 from tests.fakes.dkim import DOMAIN, NOW, at_once, clock_at, key_files, signed
-from tests.fakes.names import DOWN, Names
+from tests.fakes.records import DOWN, Names
 from trekd.dns.interfaces import IResolver
 from trekd.errors import StoreCorrupt
 from trekd.mailauth.interfaces import Authenticity, Disposition, IVerifier, Origin
