@@ -25,7 +25,7 @@ from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_resolver, open_store
+from trekd.opening import name_service, open_directory, open_relay, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -47,7 +47,7 @@ from trekd.queue.usagefile import UsageFile
 from trekd.relay.probing import Probe
 from trekd.relay.profilefile import ProfileFile
 from trekd.relay.profiles import Profiles
-from trekd.relay.relay import Surroundings
+from trekd.relay.relay import Relay, Surroundings
 from trekd.relay.sealing import KeyFile
 from trekd.relay.undemanding import Undemanding
 from trekd.smtp.protocol import SubmissionFactory
@@ -117,6 +117,8 @@ class Host:
     usage: UsageLedger
     flow: MailFlow
     runner: LocalRunner
+    relay: Relay
+    probe: Probe
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
@@ -136,6 +138,7 @@ class Host:
         self.sweep.stop()
         self.lag.stop()
         await self.runner.stop()
+        self.relay.close()
         await self.spool.close()
         await self.usage.stop()
         await self.profiles.close()
@@ -202,18 +205,15 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
     routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
     flow = MailFlow(routing, delivery, spool, Unsigned(), usage, reactor)
+    resolver = open_resolver(config.dns, reactor)
+    around = _surroundings(config, resolver, profiles, reactor)
     host = Host(
         config=config,
         reactor=reactor,
         store=store,
         directory=directory,
         servers=IDirectoryServers(own_directory, None),
-        watch=AccountWatch(
-            directory.refresh,
-            lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
-            lambda principal: ledger.kick(principal=principal),
-            reactor,
-        ),
+        watch=_watch(directory, ledger, reactor),
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
@@ -221,12 +221,14 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
-        resolver=open_resolver(config.dns, reactor),
+        resolver=resolver,
         spool=spool,
         profiles=profiles,
         usage=usage,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
+        relay=open_relay(config.relay, around),
+        probe=Probe(config.relay, around),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
@@ -245,6 +247,15 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     operations = _operations(host, own_directory, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
+
+
+def _watch(directory: CachedDirectory, ledger: ConnectionLedger, reactor: Any) -> AccountWatch:
+    return AccountWatch(
+        directory.refresh,
+        lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
+        lambda principal: ledger.kick(principal=principal),
+        reactor,
+    )
 
 
 def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
@@ -270,25 +281,9 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             flush=host.directory.flush,
             profiles=host.profiles,
             usage=host.usage,
-            probe=_probe(host),
+            probe=host.probe,
         )
     )
-
-
-def _probe(host: Host) -> Probe:
-    """
-    @raise ConfigFault: the authorities to trust cannot be read.
-    """
-    config = host.config
-    around = Surroundings(
-        hostname=config.server.hostname,
-        resolver=host.resolver,
-        demands=Undemanding(),
-        profiles=host.profiles,
-        tls=ClientTLS(config.relay.trusted),
-        reactor=host.reactor,
-    )
-    return Probe(config.relay, around)
 
 
 def _refuse_unbuilt(config: Config) -> None:
@@ -310,6 +305,16 @@ def _server_tls(config: Config) -> ServerTLS | None:
     listen = config.listen
     wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
     return ServerTLS(config.tls) if wanted else None
+
+
+def _surroundings(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
+    """
+    What mail to other servers and tests of profiles have in common.
+
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    tls = ClientTLS(config.relay.trusted)
+    return Surroundings(config.server.hostname, resolver, Undemanding(), profiles, tls, reactor)
 
 
 def _open_spool(config: Config) -> SpoolFile:
@@ -364,8 +369,8 @@ def _listeners(
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
-        "http": lambda: redirect_site(config.server.hostname, reactor),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, host.ledger)),
+        "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),
     }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from OpenSSL import SSL
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -82,8 +83,9 @@ class Remote:
         """Close the port and every connection."""
         for connection in list(self.open):
             connection.transport.abortConnection()
-        if self.port is not None:
-            await self.port.stopListening()
+        port, self.port = self.port, None
+        if port is not None:
+            await maybeDeferred(port.stopListening)
 
     def verbs(self) -> list[str]:
         """What was asked, verb by verb."""

@@ -2,8 +2,8 @@
 The schema: one frozen dataclass per section, the only place that declares keys.
 
 Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
-L{trekd.config.names}, mail to other servers in L{trekd.config.relay}; all can be imported from here.
-Sizes are octets and durations seconds once read.
+L{trekd.config.names}, mail to other servers in L{trekd.config.relay}; all can be imported from here.  Sizes are octets
+and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -343,7 +343,7 @@ class Config:
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
-    relay: RelayConfig = table(RelayConfig)
     dns: DNSConfig = table(DNSConfig)
+    relay: RelayConfig = table(RelayConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

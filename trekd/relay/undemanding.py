@@ -1,5 +1,5 @@
 """
-Demands for connections that have none: a smart host's and an own-SMTP server's TLS is in their own configuration.
+A host that knows no policies: every exchanger is as good as it offers to be.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from trekd.relay.interfaces import Demand, IDemands, TLSResult
 
 @implementer(IDemands)
 class Undemanding:
-    """See L{IDemands}."""
+    """Demands nothing, vouches for nobody, counts nothing; see L{IDemands}."""
 
     async def of(self, domain: str, exchanger: str, secure: bool) -> Demand:
         """See L{IDemands.of}."""
-        return Demand()
+        return Demand(server_name=exchanger)
 
     def verdict(self, demand: Demand, chain: Sequence[bytes]) -> TLSResult:
         """See L{IDemands.verdict}."""
-        return TLSResult.SUCCESS
+        return TLSResult.NOT_TRUSTED
 
     def record(self, domain: str, exchanger: str, demand: Demand, result: TLSResult) -> None:
-        """See L{IDemands.record}; nobody counts these."""
+        """See L{IDemands.record}."""
