@@ -118,7 +118,6 @@ class Host:
     flow: MailFlow
     runner: LocalRunner
     relay: Relay
-    probe: Probe
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
@@ -202,18 +201,23 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
+    resolver = open_resolver(config.dns, reactor)
     profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
     routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
     flow = MailFlow(routing, delivery, spool, Unsigned(), usage, reactor)
-    resolver = open_resolver(config.dns, reactor)
-    around = _surroundings(config, resolver, profiles, reactor)
+    around = _around_relay(config, resolver, profiles, reactor)
     host = Host(
         config=config,
         reactor=reactor,
         store=store,
         directory=directory,
         servers=IDirectoryServers(own_directory, None),
-        watch=_watch(directory, ledger, reactor),
+        watch=AccountWatch(
+            directory.refresh,
+            lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
+            lambda principal: ledger.kick(principal=principal),
+            reactor,
+        ),
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
@@ -228,37 +232,33 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
         relay=open_relay(config.relay, around),
-        probe=Probe(config.relay, around),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
-    metrics.show(
-        Sources(
-            census=ledger.census,
-            refused=ledger.refused,
-            logins=checker.results,
-            cache=lambda: (directory.hits, directory.misses),
-            ghosts=lambda: probe.found,
-            queued=spool.count,
-            servers=host.servers,
-        )
-    )
-    operations = _operations(host, own_directory, plans, reload)
+    _show_metrics(host, checker, probe)
+    operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
 
 
-def _watch(directory: CachedDirectory, ledger: ConnectionLedger, reactor: Any) -> AccountWatch:
-    return AccountWatch(
-        directory.refresh,
-        lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
-        lambda principal: ledger.kick(principal=principal),
-        reactor,
+def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
+    host.metrics.show(
+        Sources(
+            census=host.ledger.census,
+            refused=host.ledger.refused,
+            logins=checker.results,
+            cache=lambda: (host.directory.hits, host.directory.misses),
+            ghosts=lambda: probe.found,
+            queued=host.spool.count,
+            servers=host.servers,
+        )
     )
 
 
-def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
+def _operations(
+    host: Host, own_directory: IDirectory, around: Surroundings, plans: Plans, reload: Reload
+) -> Operations:
     """
     What trekctl can ask for.
 
@@ -281,8 +281,22 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             flush=host.directory.flush,
             profiles=host.profiles,
             usage=host.usage,
-            probe=host.probe,
+            probe=Probe(host.config.relay, around),
         )
+    )
+
+
+def _around_relay(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
+    """
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    return Surroundings(
+        hostname=config.server.hostname,
+        resolver=resolver,
+        demands=Undemanding(),
+        profiles=profiles,
+        tls=ClientTLS(config.relay.trusted),
+        reactor=reactor,
     )
 
 
@@ -305,16 +319,6 @@ def _server_tls(config: Config) -> ServerTLS | None:
     listen = config.listen
     wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
     return ServerTLS(config.tls) if wanted else None
-
-
-def _surroundings(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
-    """
-    What mail to other servers and tests of profiles have in common.
-
-    @raise ConfigFault: the authorities to trust cannot be read.
-    """
-    tls = ClientTLS(config.relay.trusted)
-    return Surroundings(config.server.hostname, resolver, Undemanding(), profiles, tls, reactor)
 
 
 def _open_spool(config: Config) -> SpoolFile:
