@@ -15,10 +15,12 @@ from trekd.config.schema import Config, DNSConfig
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
 from trekd.dns.cache import Cache
 from trekd.dns.exchange import NetworkExchange
+from trekd.dns.labels import a_name
 from trekd.dns.resolver import Patience, Resolver
 from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
 from trekd.mime.reader import MimeReader
+from trekd.relay.sts import STSPolicy, write_policy
 from trekd.store.interfaces import IStore, IStoreProvider
 
 DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
@@ -88,6 +90,13 @@ def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:
     return Resolver(
         *name_service(config, reactor), NetworkExchange(reactor), Cache(config.cache_size, reactor.seconds)
     )
+
+
+def own_sts_policy(config: Config) -> bytes:
+    """What other servers are told of TLS to our exchangers (RFC 8461 §3.2)."""
+    ours = config.mta_sts
+    exchangers = tuple(map(a_name, ours.exchangers or (config.server.hostname,)))
+    return write_policy(STSPolicy(ours.mode, exchangers, ours.max_age))
 
 
 def name_service(config: DNSConfig, reactor: Any) -> tuple[Servers, Patience, Mapping[str, tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_resolver, open_store
+from trekd.opening import name_service, open_directory, open_resolver, open_store, own_sts_policy
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -40,6 +41,12 @@ from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool, SpoolFile
+from trekd.relay.addresses import AddressPolicy
+from trekd.relay.certificates import public_authorities
+from trekd.relay.demands import Demands
+from trekd.relay.fetching import PolicyFetch
+from trekd.relay.policies import Policies
+from trekd.relay.remembered import Remembered, RememberedFile
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -52,7 +59,7 @@ from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
-RELOADABLE = frozenset({"tls", "plans", "limits", "dns"})
+RELOADABLE = frozenset({"tls", "plans", "limits", "dns", "mta_sts"})
 """Sections whose change a running daemon takes over."""
 
 WATCH_INTERVAL = 300.0
@@ -100,6 +107,7 @@ class Host:
     lag: LagMeter
     balancers: Balancers
     resolver: Resolver
+    demands: Demands
     spool: Spool
     flow: MailFlow
     runner: LocalRunner
@@ -122,6 +130,7 @@ class Host:
         self.lag.stop()
         await self.runner.stop()
         await self.spool.close()
+        await self.demands.close()
         await self.store.close()
         await self.directory.close()
 
@@ -179,6 +188,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
+    resolver = open_resolver(config.dns, reactor)
     flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, reactor)
     host = Host(
         config=config,
@@ -198,7 +208,8 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
-        resolver=open_resolver(config.dns, reactor),
+        resolver=resolver,
+        demands=_demands(config, resolver, reactor),
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
@@ -242,8 +253,26 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            resolver=host.resolver,
+            sts_policy=partial(_own_policy, host),
+            demands=host.demands,
+            counts=host.demands,
         )
     )
+
+
+def _own_policy(host: Host) -> bytes:
+    """Our MTA-STS policy as the configuration in force has it."""
+    return own_sts_policy(host.config)
+
+
+def _demands(config: Config, resolver: Resolver, reactor: Any) -> Demands:
+    """What deliveries to other servers demand of TLS."""
+    file = RememberedFile(Path(config.server.data_dir) / "tls.sqlite")
+    remembered = Remembered(file, _in_thread(reactor))
+    fetch = PolicyFetch(resolver, reactor, AddressPolicy(()).refusal)
+    policies = Policies(resolver, fetch, remembered, reactor.seconds)
+    return Demands(resolver, policies, remembered, public_authorities(), reactor)
 
 
 def _refuse_unbuilt(config: Config) -> None:
@@ -292,13 +321,14 @@ def _listeners(
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
     site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor)
+    sts_policy = partial(_own_policy, host)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
         "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, sts_policy)),
         "http": lambda: redirect_site(config.server.hostname, reactor),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),

@@ -34,7 +34,7 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
-from trekd.config.names import DNSConfig
+from trekd.config.names import DNSConfig, MTASTSConfig
 
 __all__ = [
     "PLANS",
@@ -48,6 +48,7 @@ __all__ = [
     "ListenConfig",
     "LocalDirectoryConfig",
     "LogConfig",
+    "MTASTSConfig",
     "PlanConfig",
     "QueueConfig",
     "SMTPConfig",
@@ -341,5 +342,6 @@ class Config:
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
     dns: DNSConfig = table(DNSConfig)
+    mta_sts: MTASTSConfig = table(MTASTSConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

@@ -4,14 +4,16 @@ What the operations of C{trekctl} work with, and the questions that all of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
+from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.portal.interfaces import ILedger
+from trekd.relay.interfaces import IDemands, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
 from trekd.web.bodies import full_address
@@ -35,6 +37,10 @@ class Collaborators:
     @ivar forgive: lets those of one prefix or account, or all, no longer count.
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
+    @ivar resolver: C{None} where no names are looked up.
+    @ivar keys: gives name and text of each TXT record that a domain needs for its DKIM keys.
+    @ivar sts_policy: gives our own MTA-STS policy as it is served.
+    @ivar demands: C{None} when no daemon runs; likewise C{counts}.
     """
 
     config: Callable[[], Config]
@@ -49,6 +55,11 @@ class Collaborators:
     forgive: Callable[[str | None], None] = lambda key: None
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
+    resolver: IResolver | None = None
+    keys: Callable[[str], Awaitable[list[tuple[str, str]]]] | None = None
+    sts_policy: Callable[[], bytes] = bytes
+    demands: IDemands | None = None
+    counts: ITLSCounts | None = None
 
     def required_ledger(self) -> ILedger:
         """
