@@ -19,14 +19,22 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from trekd import __version__
 from trekd.config.schema import Config, PlanConfig
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis
+from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryServers
 from trekd.directory.watch import AccountWatch
 from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_resolver, open_store, own_sts_policy
+from trekd.opening import (
+    name_service,
+    open_demands,
+    open_directory,
+    open_relay,
+    open_resolver,
+    open_store,
+    own_sts_policy,
+)
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -40,17 +48,16 @@ from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.spool import Spool, SpoolFile
-from trekd.relay.addresses import AddressPolicy
-from trekd.relay.certificates import public_authorities
+from trekd.queue.signing import Unsigned
+from trekd.queue.spool import Spool
+from trekd.queue.spoolfile import SpoolFile
 from trekd.relay.demands import Demands
-from trekd.relay.fetching import PolicyFetch
-from trekd.relay.policies import Policies
-from trekd.relay.remembered import Remembered, RememberedFile
+from trekd.relay.relay import Relay, Surroundings
+from trekd.relay.undemanding import NoProfiles
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
-from trekd.tls import ServerTLS
+from trekd.tls import ClientTLS, ServerTLS
 from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
@@ -88,6 +95,7 @@ class Host:
 
     @ivar config: what is in force, which after a reload is not all that the file says.
     @ivar plan_figures: the plans in force, shared with every room that asks for one.
+    @ivar servers: those that the directory asks; C{None} when it asks none.
     @ivar watch: looks after accounts that are logged in; idle with the embedded directory, whose changes are ours.
     @ivar tls: C{None} when no listener speaks TLS.
     @ivar started: Unix seconds.
@@ -98,6 +106,7 @@ class Host:
     reactor: Any
     store: IStore
     directory: CachedDirectory
+    servers: IDirectoryServers | None
     watch: AccountWatch
     plan_figures: dict[str, PlanConfig]
     guessing: Guessing
@@ -111,6 +120,7 @@ class Host:
     spool: Spool
     flow: MailFlow
     runner: LocalRunner
+    relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
@@ -129,6 +139,7 @@ class Host:
         self.sweep.stop()
         self.lag.stop()
         await self.runner.stop()
+        self.relay.close()
         await self.spool.close()
         await self.demands.close()
         await self.store.close()
@@ -161,12 +172,15 @@ class Host:
 
     def status(self) -> dict[str, Any]:
         """What C{trekctl status} shows beside the sessions."""
-        return {
+        facts = {
             "version": __version__,
             "hostname": self.config.server.hostname,
             "started": self.started,
             "listeners": [[service, endpoint] for service, endpoint, _ in self.listeners],
         }
+        if self.servers is not None:
+            facts["directory"] = [[each.uri, each.fault] for each in self.servers.servers()]
+        return facts
 
 
 def compose(config: Config, reactor: Any, reload: Reload) -> Host:
@@ -189,12 +203,14 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
     resolver = open_resolver(config.dns, reactor)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, reactor)
+    demands = open_demands(config, resolver, _in_thread(reactor), reactor)
+    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
     host = Host(
         config=config,
         reactor=reactor,
         store=store,
         directory=directory,
+        servers=IDirectoryServers(own_directory, None),
         watch=AccountWatch(
             directory.refresh,
             lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
@@ -209,10 +225,11 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
         resolver=resolver,
-        demands=_demands(config, resolver, reactor),
+        demands=demands,
         spool=spool,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
+        relay=_relay(config, resolver, demands, reactor),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
@@ -225,6 +242,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             cache=lambda: (directory.hits, directory.misses),
             ghosts=lambda: probe.found,
             queued=spool.count,
+            servers=host.servers,
         )
     )
     operations = _operations(host, own_directory, plans, reload)
@@ -266,15 +284,6 @@ def _own_policy(host: Host) -> bytes:
     return own_sts_policy(host.config)
 
 
-def _demands(config: Config, resolver: Resolver, reactor: Any) -> Demands:
-    """What deliveries to other servers demand of TLS."""
-    file = RememberedFile(Path(config.server.data_dir) / "tls.sqlite")
-    remembered = Remembered(file, _in_thread(reactor))
-    fetch = PolicyFetch(resolver, reactor, AddressPolicy(()).refusal)
-    policies = Policies(resolver, fetch, remembered, reactor.seconds)
-    return Demands(resolver, policies, remembered, public_authorities(), reactor)
-
-
 def _refuse_unbuilt(config: Config) -> None:
     """
     Say aloud what cannot be had yet, instead of not listening.
@@ -294,6 +303,12 @@ def _server_tls(config: Config) -> ServerTLS | None:
     listen = config.listen
     wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
     return ServerTLS(config.tls) if wanted else None
+
+
+def _relay(config: Config, resolver: Resolver, demands: Demands, reactor: Any) -> Relay:
+    tls = ClientTLS(config.relay.trusted)
+    around = Surroundings(config.server.hostname, resolver, demands, NoProfiles(), tls, reactor)
+    return open_relay(config.relay, around)
 
 
 def _open_spool(config: Config) -> SpoolFile:
@@ -328,8 +343,8 @@ def _listeners(
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, sts_policy)),
-        "http": lambda: redirect_site(config.server.hostname, reactor),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, sts_policy, host.ledger)),
+        "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),
     }

@@ -58,6 +58,10 @@ class DictDirectory:
         """See L{IDirectory}; finds nobody."""
         return ()
 
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory}; finds nobody."""
+        return None
+
     async def close(self) -> None:
         """See L{IDirectory}."""
 

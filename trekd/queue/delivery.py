@@ -10,12 +10,22 @@ from dataclasses import dataclass
 from twisted.logger import Logger
 
 from trekd.directory.interfaces import Account, Status
-from trekd.errors import Broken, ConfigFault, MailLoop, NoSuchRecipient, NotPermitted, TrekError
+from trekd.errors import (
+    Broken,
+    ConfigFault,
+    LimitReached,
+    MailboxExists,
+    MailLoop,
+    NoSuchMailbox,
+    NoSuchRecipient,
+    NotPermitted,
+    TrekError,
+)
 from trekd.mime.header import field_values
 from trekd.queue.routing import Found, Plans
 from trekd.smtp.grammar.paths import write_path
-from trekd.store.interfaces import IMessageSink, IStore, NewMessage
-from trekd.values import INBOX, Address
+from trekd.store.interfaces import IAccountStore, IMessageSink, IMessageSource, IStore, NewMessage
+from trekd.values import INBOX, Address, MailboxName
 
 log = Logger()
 
@@ -69,8 +79,27 @@ async def expand(recipient: Address, find: Callable[[Address], Awaitable[Found |
     return Expansion(tuple(accounts.values()), tuple(outside))
 
 
+JUNK = MailboxName("Junk")
+"""The mailbox for junk where none has that special use yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """
+    What an account gets.
+
+    @ivar header: the message's header, or more of it.
+    @ivar junk: it goes to the mailbox whose special use is C{\\Junk} (RFC 6154 §2), made when there is none.
+    """
+
+    reverse_path: Address | None
+    message: IMessageSource
+    header: bytes
+    junk: bool = False
+
+
 class LocalDelivery:
-    """Appends messages to INBOXes."""
+    """Appends messages to mailboxes."""
 
     def __init__(self, store: IStore, plans: Plans) -> None:
         self._store = store
@@ -80,20 +109,24 @@ class LocalDelivery:
         """A new sink for one message."""
         return self._store.receive()
 
-    async def deliver(
-        self, account: Account, reverse_path: Address | None, message: IMessageSink | bytes, header: bytes
-    ) -> TrekError | None:
+    async def deliver(self, account: Account, copy: Copy) -> TrekError | None:
         """
-        Append a message to the account's INBOX; durable when this returns C{None}.
+        Append a message to one of the account's mailboxes; durable when this returns C{None}.
 
-        @param header: the message's header, or more of it.
         @return: why it was not appended; never raises.
         """
         try:
-            self._check_cycle(account, header)
+            self._check_cycle(account, copy.header)
             store = await self._store.open(account.principal, self._plans.quota(account))
-            prefix = f"Return-Path: {write_path(reverse_path)}\r\nDelivered-To: {account.address}\r\n"
-            await store.append(INBOX, [NewMessage(message, prefix.encode())])
+            prefix = f"Return-Path: {write_path(copy.reverse_path)}\r\nDelivered-To: {account.address}\r\n"
+            mailbox = await _junk_mailbox(store) if copy.junk else INBOX
+            message = NewMessage(copy.message, prefix.encode())
+            try:
+                await store.append(mailbox, [message])
+            except NoSuchMailbox:
+                # Somebody deleted it meanwhile.
+                mailbox = INBOX
+                await store.append(mailbox, [message])
         except Exception as error:
             if isinstance(error, TrekError) and not isinstance(error, Broken | ConfigFault):
                 return error
@@ -102,8 +135,8 @@ class LocalDelivery:
         log.info(
             "delivered to {principal}, {mailbox}, from {sender}",
             principal=account.principal,
-            mailbox=str(INBOX),
-            sender=write_path(reverse_path),
+            mailbox=str(mailbox),
+            sender=write_path(copy.reverse_path),
         )
         return None
 
@@ -117,3 +150,18 @@ class LocalDelivery:
         own = str(account.address).lower().encode()
         if any(value.strip().lower() == own for value in field_values(header, b"delivered-to")):
             raise MailLoop
+
+
+async def _junk_mailbox(store: IAccountStore) -> MailboxName:
+    """The account's mailbox for junk; INBOX when it can have none."""
+    for state in await store.mailboxes():
+        if "\\Junk" in state.special_use:
+            return state.name
+    try:
+        await store.create(JUNK, ("\\Junk",))
+        await store.subscribe(JUNK)
+    except MailboxExists:
+        pass
+    except LimitReached:
+        return INBOX
+    return JUNK
