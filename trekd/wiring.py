@@ -51,9 +51,14 @@ from trekd.queue.schedule import Schedule
 from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
 from trekd.relay.demands import Demands
+from trekd.relay.probing import Probe
+from trekd.relay.profilefile import ProfileFile
+from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Relay, Surroundings
-from trekd.relay.undemanding import NoProfiles
+from trekd.relay.sealing import KeyFile
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -118,6 +123,8 @@ class Host:
     resolver: Resolver
     demands: Demands
     spool: Spool
+    profiles: Profiles
+    usage: UsageLedger
     flow: MailFlow
     runner: LocalRunner
     relay: Relay
@@ -128,6 +135,7 @@ class Host:
     def start(self) -> None:
         """Start what works without being asked."""
         self.runner.start()
+        self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
         self.sweep.start()
@@ -142,6 +150,8 @@ class Host:
         self.relay.close()
         await self.spool.close()
         await self.demands.close()
+        await self.usage.stop()
+        await self.profiles.close()
         await self.store.close()
         await self.directory.close()
 
@@ -204,7 +214,10 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     delivery = LocalDelivery(store, plans)
     resolver = open_resolver(config.dns, reactor)
     demands = open_demands(config, resolver, _in_thread(reactor), reactor)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
+    profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
+    flow = MailFlow(routing, delivery, spool, Unsigned(), usage, reactor)
+    around = _around_relay(config, resolver, demands, profiles, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -227,30 +240,38 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         resolver=resolver,
         demands=demands,
         spool=spool,
+        profiles=profiles,
+        usage=usage,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
-        relay=_relay(config, resolver, demands, reactor),
+        relay=open_relay(config.relay, around),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
-    metrics.show(
-        Sources(
-            census=ledger.census,
-            refused=ledger.refused,
-            logins=checker.results,
-            cache=lambda: (directory.hits, directory.misses),
-            ghosts=lambda: probe.found,
-            queued=spool.count,
-            servers=host.servers,
-        )
-    )
-    operations = _operations(host, own_directory, plans, reload)
+    _show_metrics(host, checker, probe)
+    operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
 
 
-def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
+def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
+    host.metrics.show(
+        Sources(
+            census=host.ledger.census,
+            refused=host.ledger.refused,
+            logins=checker.results,
+            cache=lambda: (host.directory.hits, host.directory.misses),
+            ghosts=lambda: probe.found,
+            queued=host.spool.count,
+            servers=host.servers,
+        )
+    )
+
+
+def _operations(
+    host: Host, own_directory: IDirectory, around: Surroundings, plans: Plans, reload: Reload
+) -> Operations:
     """
     What trekctl can ask for.
 
@@ -275,6 +296,9 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             sts_policy=partial(_own_policy, host),
             demands=host.demands,
             counts=host.demands,
+            profiles=host.profiles,
+            usage=host.usage,
+            probe=Probe(host.config.relay, around),
         )
     )
 
@@ -282,6 +306,22 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
 def _own_policy(host: Host) -> bytes:
     """Our MTA-STS policy as the configuration in force has it."""
     return own_sts_policy(host.config)
+
+
+def _around_relay(
+    config: Config, resolver: Resolver, demands: Demands, profiles: Profiles, reactor: Any
+) -> Surroundings:
+    """
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    return Surroundings(
+        hostname=config.server.hostname,
+        resolver=resolver,
+        demands=demands,
+        profiles=profiles,
+        tls=ClientTLS(config.relay.trusted),
+        reactor=reactor,
+    )
 
 
 def _refuse_unbuilt(config: Config) -> None:
@@ -305,12 +345,6 @@ def _server_tls(config: Config) -> ServerTLS | None:
     return ServerTLS(config.tls) if wanted else None
 
 
-def _relay(config: Config, resolver: Resolver, demands: Demands, reactor: Any) -> Relay:
-    tls = ClientTLS(config.relay.trusted)
-    around = Surroundings(config.server.hostname, resolver, demands, NoProfiles(), tls, reactor)
-    return open_relay(config.relay, around)
-
-
 def _open_spool(config: Config) -> SpoolFile:
     data_dir = config.server.data_dir
     file = SpoolFile(Path(data_dir) / "queue", config.queue.max_messages)
@@ -319,6 +353,27 @@ def _open_spool(config: Config) -> SpoolFile:
     except (OSError, TrekError) as error:
         raise ConfigFault(f"[server] data_dir = {data_dir!r}: the queue cannot be opened: {error}") from None
     return file
+
+
+def _open_profiles(config: Config, reactor: Any) -> Profiles:
+    """
+    @raise ConfigFault: they cannot be read.
+    """
+    data_dir = Path(config.server.data_dir)
+    file = ProfileFile(data_dir / "own-smtp.sqlite")
+    file.open()
+    keys = KeyFile(Path(config.relay.secret_key_file or data_dir / "keys" / "own-smtp.key"))
+    return Profiles(file, keys, _in_thread(reactor))
+
+
+def _open_usage(config: Config, plans: Plans, reactor: Any) -> UsageLedger:
+    data_dir = config.server.data_dir
+    file = UsageFile(Path(data_dir) / "usage.sqlite")
+    try:
+        file.open()
+    except (OSError, TrekError) as error:
+        raise ConfigFault(f"[server] data_dir = {data_dir!r}: what was sent cannot be counted: {error}") from None
+    return UsageLedger(file, plans, reactor, _in_thread(reactor))
 
 
 def _in_thread(reactor: Any) -> Callable[..., Any]:

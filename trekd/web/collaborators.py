@@ -13,7 +13,8 @@ from trekd.directory.interfaces import Account, IAccountAdministration, IDirecto
 from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.portal.interfaces import ILedger
-from trekd.relay.interfaces import IDemands, ITLSCounts
+from trekd.queue.interfaces import IUsage
+from trekd.relay.interfaces import IDemands, IProbe, IProfileAdministration, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
 from trekd.web.bodies import full_address
@@ -41,6 +42,7 @@ class Collaborators:
     @ivar keys: gives name and text of each TXT record that a domain needs for its DKIM keys.
     @ivar sts_policy: gives our own MTA-STS policy as it is served.
     @ivar demands: C{None} when no daemon runs; likewise C{counts}.
+    @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
     """
 
     config: Callable[[], Config]
@@ -60,6 +62,10 @@ class Collaborators:
     sts_policy: Callable[[], bytes] = bytes
     demands: IDemands | None = None
     counts: ITLSCounts | None = None
+    profiles: IProfileAdministration | None = None
+    probe: IProbe | None = None
+    usage: IUsage | None = None
+    lanes: Callable[[], Mapping[str, Facts]] = dict
 
     def required_ledger(self) -> ILedger:
         """

@@ -12,6 +12,7 @@ from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.mail import MailOperations
 from trekd.web.names import NameOperations
+from trekd.web.outgoing import OutgoingOperations
 
 
 class Operations:
@@ -26,3 +27,4 @@ class Operations:
         self.accounts = AccountOperations(collaborators)
         self.mail = MailOperations(collaborators)
         self.names = NameOperations(collaborators)
+        self.outgoing = OutgoingOperations(collaborators)
