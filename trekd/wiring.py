@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,16 @@ from trekd.imap.session import Services
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.signer import Signer
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_keys, open_relay, open_resolver, open_store
+from trekd.opening import (
+    name_service,
+    open_demands,
+    open_directory,
+    open_keys,
+    open_relay,
+    open_resolver,
+    open_store,
+    own_sts_policy,
+)
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -45,12 +55,12 @@ from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.usage import UsageLedger
 from trekd.queue.usagefile import UsageFile
+from trekd.relay.demands import Demands
 from trekd.relay.probing import Probe
 from trekd.relay.profilefile import ProfileFile
 from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Relay, Surroundings
 from trekd.relay.sealing import KeyFile
-from trekd.relay.undemanding import Undemanding
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -63,7 +73,7 @@ from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
-RELOADABLE = frozenset({"tls", "plans", "limits", "dns"})
+RELOADABLE = frozenset({"tls", "plans", "limits", "dns", "mta_sts"})
 """Sections whose change a running daemon takes over."""
 
 WATCH_INTERVAL = 300.0
@@ -114,6 +124,7 @@ class Host:
     balancers: Balancers
     resolver: Resolver
     keys: Keyring
+    demands: Demands
     spool: Spool
     profiles: Profiles
     usage: UsageLedger
@@ -141,6 +152,7 @@ class Host:
         await self.runner.stop()
         self.relay.close()
         await self.spool.close()
+        await self.demands.close()
         await self.usage.stop()
         await self.profiles.close()
         await self.store.close()
@@ -204,12 +216,13 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
     resolver = open_resolver(config.dns, reactor)
+    demands = open_demands(config, resolver, _in_thread(reactor), reactor)
     profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
     routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
     keys = open_keys(config, _in_thread(reactor))
     signer = Signer(keys, reactor, _in_thread(reactor))
     flow = MailFlow(routing, delivery, spool, signer, usage, reactor)
-    around = _around_relay(config, resolver, profiles, reactor)
+    around = _around_relay(config, resolver, demands, profiles, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -231,6 +244,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         balancers=Balancers(config.limits.proxy_networks),
         resolver=resolver,
         keys=keys,
+        demands=demands,
         spool=spool,
         profiles=profiles,
         usage=usage,
@@ -285,6 +299,10 @@ def _operations(
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
             keys=host.keys,
+            resolver=host.resolver,
+            sts_policy=partial(_own_policy, host),
+            demands=host.demands,
+            counts=host.demands,
             profiles=host.profiles,
             usage=host.usage,
             probe=Probe(host.config.relay, around),
@@ -292,14 +310,21 @@ def _operations(
     )
 
 
-def _around_relay(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
+def _own_policy(host: Host) -> bytes:
+    """Our MTA-STS policy as the configuration in force has it."""
+    return own_sts_policy(host.config)
+
+
+def _around_relay(
+    config: Config, resolver: Resolver, demands: Demands, profiles: Profiles, reactor: Any
+) -> Surroundings:
     """
     @raise ConfigFault: the authorities to trust cannot be read.
     """
     return Surroundings(
         hostname=config.server.hostname,
         resolver=resolver,
-        demands=Undemanding(),
+        demands=demands,
         profiles=profiles,
         tls=ClientTLS(config.relay.trusted),
         reactor=reactor,
@@ -373,13 +398,14 @@ def _listeners(
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
     site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor)
+    sts_policy = partial(_own_policy, host)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
         "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, host.ledger)),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, sts_policy, host.ledger)),
         "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),

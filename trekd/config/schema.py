@@ -35,7 +35,7 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
-from trekd.config.names import DNSConfig
+from trekd.config.names import DNSConfig, MTASTSConfig
 from trekd.config.relay import RelayConfig
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "ListenConfig",
     "LocalDirectoryConfig",
     "LogConfig",
+    "MTASTSConfig",
     "PlanConfig",
     "QueueConfig",
     "RelayConfig",
@@ -344,6 +345,7 @@ class Config:
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
     dns: DNSConfig = table(DNSConfig)
+    mta_sts: MTASTSConfig = table(MTASTSConfig)
     relay: RelayConfig = table(RelayConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

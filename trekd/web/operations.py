@@ -12,6 +12,7 @@ from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.dkim import DKIMOperations
 from trekd.web.mail import MailOperations
+from trekd.web.names import NameOperations
 from trekd.web.outgoing import OutgoingOperations
 
 
@@ -27,4 +28,5 @@ class Operations:
         self.accounts = AccountOperations(collaborators)
         self.mail = MailOperations(collaborators)
         self.dkim = DKIMOperations(collaborators)
+        self.names = NameOperations(collaborators)
         self.outgoing = OutgoingOperations(collaborators)

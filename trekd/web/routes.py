@@ -88,6 +88,8 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("DELETE", ("failures",)): lambda does, call: does.daemon.forgive(call.query.get("of")),
     ("POST", ("diagnosis",)): lambda does, call: does.daemon.explain(call.json()),
     ("POST", ("flush",)): lambda does, call: does.daemon.flush(call.json()),
+    ("GET", ("dns", "*")): lambda does, call: does.names.records(call.path[1], "check" in call.query),
+    ("GET", ("tls-policy", "*")): lambda does, call: does.names.tls_policy(call.path[1]),
     ("GET", ("accounts",)): lambda does, call: does.accounts.list_all(),
     ("GET", ("accounts", "*")): lambda does, call: does.accounts.show(call.path[1]),
     ("PATCH", ("accounts", "*")): lambda does, call: does.accounts.change(call.path[1], call.json()),
