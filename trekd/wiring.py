@@ -229,12 +229,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         store=store,
         directory=directory,
         servers=IDirectoryServers(own_directory, None),
-        watch=AccountWatch(
-            directory.refresh,
-            lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
-            lambda principal: ledger.kick(principal=principal),
-            reactor,
-        ),
+        watch=_watch(directory, ledger, reactor),
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
@@ -259,6 +254,15 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
+
+
+def _watch(directory: CachedDirectory, ledger: ConnectionLedger, reactor: Any) -> AccountWatch:
+    return AccountWatch(
+        directory.refresh,
+        lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
+        lambda principal: ledger.kick(principal=principal),
+        reactor,
+    )
 
 
 def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
