@@ -34,13 +34,14 @@ from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
 from trekd.proxy.factory import Balancers, ProxiedFactory
 from trekd.queue.delivery import LocalDelivery
-from trekd.queue.flow import MailFlow
+from trekd.queue.dispatcher import Dispatcher, make_dispatcher
+from trekd.queue.flow import MailFlow, Outward
 from trekd.queue.routing import Routing
-from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.suppression import Suppressions
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -101,14 +102,14 @@ class Host:
     balancers: Balancers
     spool: Spool
     flow: MailFlow
-    runner: LocalRunner
+    dispatcher: Dispatcher
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
 
     def start(self) -> None:
         """Start what works without being asked."""
-        self.runner.start()
+        self.dispatcher.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
         self.sweep.start()
@@ -119,7 +120,7 @@ class Host:
         self.watch.stop()
         self.sweep.stop()
         self.lag.stop()
-        await self.runner.stop()
+        await self.dispatcher.stop()
         await self.spool.close()
         await self.store.close()
         await self.directory.close()
@@ -176,7 +177,8 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
+    outward = Outward(spool, Unsigned(), Suppressions(spool, config.queue.suppression, reactor))
+    flow = MailFlow(Routing(directory, config.server, plans), delivery, outward, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -197,7 +199,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         balancers=Balancers(config.limits.proxy_networks),
         spool=spool,
         flow=flow,
-        runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
+        dispatcher=make_dispatcher(flow, None, Schedule(config.queue), config.queue, reactor),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)

@@ -1,8 +1,8 @@
 """
 The schema: one frozen dataclass per section, the only place that declares keys.
 
-Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}; all can
-be imported from here.  Sizes are octets and durations seconds once read.
+Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, those of the queue
+in L{trekd.config.queue}; all can be imported from here.  Sizes are octets and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -34,6 +34,7 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.queue import QueueConfig
 
 __all__ = [
     "PLANS",
@@ -255,29 +256,6 @@ class SMTPConfig:
     )
     hide_client_address: bool = setting(
         SWITCH, True, "Leave the submitting client's network address out of the Received field."
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class QueueConfig:
-    """Outbound mail that waits, in data_dir/queue."""
-
-    retry_first: int = setting(
-        DURATION, 450, "Wait after the first failed attempt; it doubles with each further one.", at_least=10
-    )
-    retry_max: int = setting(DURATION, 8 * HOUR, "The longest wait between attempts.", at_least=MINUTE)
-    max_age: int = setting(
-        DURATION,
-        2 * DAY,
-        "When to give up and tell the sender.",
-        at_least=HOUR,
-        at_most=30 * DAY,
-    )
-    delay_notice: int = setting(
-        DURATION, 4 * HOUR, "When to tell the sender that delivery is late; 0 = never."
-    )
-    max_messages: int = setting(
-        COUNT, 100_000, "Messages that may wait before more are told to try later.", at_least=100
     )
 
 

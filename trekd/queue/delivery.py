@@ -45,6 +45,11 @@ class Expansion:
     accounts: tuple[Account, ...]
     outside: tuple[Address, ...]
 
+    @property
+    def is_one(self) -> bool:
+        """Whether it is one address by another name (RFC 3461 §5.2.7.2), and no list."""
+        return len(self.accounts) + len(self.outside) == 1
+
 
 async def expand(recipient: Address, find: Callable[[Address], Awaitable[Found | None]]) -> Expansion:
     """

@@ -31,9 +31,12 @@ class Plans(Protocol):
 class Routing:
     """
     Answers by directory and plan; the account asked for is the authenticated one, never the reverse-path's.
+
+    @ivar hostname: this host's.
     """
 
     def __init__(self, directory: IDirectory, server: ServerConfig, plans: Plans) -> None:
+        self.hostname = server.hostname
         self._directory = directory
         self._domains = frozenset(domain.lower() for domain in server.domains)
         self._postmaster = Address.parse(server.postmaster)

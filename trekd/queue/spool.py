@@ -187,9 +187,21 @@ class Spool:
         """Remove entries without a word to anybody; returns how many."""
         return int(await self._change(partial(self._file.drop, selection)))
 
-    async def turn_back(self, now: float, by: float) -> None:
-        """The clock was put back; what waits does not wait longer for that."""
-        await self._change(partial(self._file.turn_back, now, by))
+    async def turn_back(self, now: float, by: float, beyond: float) -> None:
+        """See L{SpoolFile.turn_back}."""
+        await self._change(partial(self._file.turn_back, now, by, beyond))
+
+    async def suppressed(self, now: float) -> Sequence[tuple[Any, ...]]:
+        """See L{SpoolFile.suppressed}."""
+        return await self._look(self._file.suppressed, now)
+
+    async def suppress(self, row: tuple[Any, ...]) -> None:
+        """See L{SpoolFile.suppress}."""
+        await self._change(partial(self._file.suppress, row))
+
+    async def unsuppress(self, keys: Sequence[tuple[str, str]]) -> None:
+        """See L{SpoolFile.unsuppress}."""
+        await self._change(partial(self._file.unsuppress, keys))
 
     async def _change(self, change: Change) -> Any:
         """

@@ -253,14 +253,27 @@ class SpoolFile:
             self.finish(number)
         return len(numbers)
 
-    def turn_back(self, now: float, by: float) -> None:
-        """A change: the clock was put back by so many seconds; what waits does not wait longer for that."""
-        database = self._changing()
-        database.execute(
-            "UPDATE recipient SET due = max(?1, due - ?2), since = min(since, ?1) WHERE (due > ?1 OR since > ?1) "
+    def turn_back(self, now: float, by: float, beyond: float) -> None:
+        """A change: what waits for longer than C{beyond} because the clock was wrong, by so many seconds, does not."""
+        self._changing().execute(
+            "UPDATE recipient SET due = max(?1, due - ?2), since = min(since, ?1) WHERE (due > ?3 OR since > ?3) "
             "AND NOT EXISTS (SELECT 1 FROM message WHERE number = message AND hold_until > ?1)",
-            (now, by),
+            (now, by, beyond),
         )
+
+    # Suppressed addresses
+
+    def suppress(self, row: tuple[Any, ...]) -> None:
+        """A change: an account's mail to an address is refused for a time; see the columns of the table."""
+        self._changing().execute("INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def unsuppress(self, keys: Sequence[tuple[str, str]]) -> None:
+        """A change: that is no longer so for accounts and addresses."""
+        self._changing().executemany("DELETE FROM suppressed WHERE principal = ? AND address = ?", keys)
+
+    def suppressed(self, now: float) -> list[tuple[Any, ...]]:
+        """What is suppressed and has not ended."""
+        return self._looking().execute("SELECT * FROM suppressed WHERE until > ?", (now,)).fetchall()
 
     # Looking
 

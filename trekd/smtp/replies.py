@@ -8,6 +8,7 @@ mean something else in a login than they do for a message; those have a second t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from trekd import errors
 from trekd.errors import TrekError
@@ -77,6 +78,18 @@ def _too_large(error: TrekError) -> Reply:
     return reply(552, "5.3.4", f"Message larger than {limit} octets" if limit else "Message too large")
 
 
+def _suppressed(error: TrekError) -> Reply:
+    """What the other server said, and what to do."""
+    address, said = str(getattr(error, "address", "")), str(getattr(error, "reply", ""))[:200]
+    until = datetime.fromtimestamp(float(getattr(error, "until", 0.0)), UTC).strftime("%Y-%m-%d")
+    lines = (
+        f"Mail to {address} bounced a short while ago: {said}",
+        f"Check the address. If it is right, try again after {until}, or ask your administrator to run",
+        f"trekctl queue suppressions remove {address}",
+    )
+    return reply(550, "5.1.1", *(line.encode("ascii", "replace").decode() for line in lines))
+
+
 _ANSWERS: Mapping[type[TrekError], Answer] = {
     TrekError: lambda error: OUR_FAULT,
     errors.Broken: lambda error: OUR_FAULT,
@@ -109,6 +122,7 @@ _ANSWERS: Mapping[type[TrekError], Answer] = {
         "5.7.1",
         "Your plan sends outside mail only through your own SMTP server; set one up to write to this address",
     ),
+    errors.AddressSuppressed: _suppressed,
     errors.MailLoop: _fixed(554, "5.4.6", "The message goes round in circles: too many hops"),
     errors.BadMessage: _bad_message,
     errors.QueueFull: _fixed(452, "4.3.1", "The queue is full; try again later"),

@@ -11,20 +11,22 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
+from tests.fakes.relay import FakeRelay
 from tests.fakes.submission import FakeSink
 from trekd.config.schema import PLANS, QueueConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, Status
 from trekd.mailauth.interfaces import ISigner
 from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
-from trekd.queue.entries import Entry
-from trekd.queue.flow import MailFlow
+from trekd.queue.dispatcher import make_dispatcher
+from trekd.queue.entries import Entry, plain_lane
+from trekd.queue.flow import MailFlow, Outward
 from trekd.queue.interfaces import MailTransaction, Outcome, Recipient
 from trekd.queue.routing import LOCAL, Routing
-from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.suppression import Suppressions
 from trekd.store.interfaces import IMessageSource
 from trekd.values import Address
 
@@ -80,7 +82,9 @@ class FakeSigner:
 class PostOffice:
     """Everything, made in C{path}."""
 
-    def __init__(self, path: Path, domains: tuple[str, ...] = ("example.com",), **queue: Any) -> None:
+    def __init__(
+        self, path: Path, domains: tuple[str, ...] = ("example.com",), relay: FakeRelay | None = None, **queue: Any
+    ) -> None:
         config = QueueConfig(**queue)
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
@@ -88,20 +92,21 @@ class PostOffice:
         self.directory = FakeDirectory(*ENTRIES)
         file = SpoolFile(path / "queue", config.max_messages)
         file.open()
-        self.spool = Spool(file, run_here)
+        self.spool = Spool(file, run_here, relay.lane if relay is not None else plain_lane)
         self.signer = FakeSigner()
+        self.suppressions = Suppressions(self.spool, config.suppression, self.clock)  # type: ignore[arg-type]
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
         plans = Plans(PLANS)
         self.routing = Routing(self.directory, server, plans)
         self.flow = MailFlow(
             self.routing,
             LocalDelivery(self.post, plans),  # type: ignore[arg-type]
-            self.spool,
-            self.signer,
+            Outward(self.spool, self.signer, self.suppressions),
             self.clock,  # type: ignore[arg-type]
         )
+        self.relay = relay
         schedule = Schedule(config, jitter=lambda: 0.5)
-        self.runner = LocalRunner(self.flow, self.spool, schedule, "mail.example.com", self.clock)  # type: ignore[arg-type]
+        self.dispatcher = make_dispatcher(self.flow, relay, schedule, config, self.clock)  # type: ignore[arg-type]
 
     def accept(
         self, *recipients: str, submitter: Account | None = None, message: bytes = MESSAGE

@@ -306,9 +306,9 @@ def test_a_clock_put_back_does_not_prolong_waits(queue: Queue) -> None:
     queue.put(MailTransaction(None, OUTSIDE.recipients, hold_until=9000.0))
     first = queue.entries()[0]
     run(queue.spool.postpone(first.number, 5000.0, LastAttempt()))
-    run(queue.spool.turn_back(1000.0, 3600.0))
+    run(queue.spool.turn_back(1000.0, 3600.0, 1000.0))
     assert [one.due for one in queue.entries()] == [1400.0, 9000.0]
-    run(queue.spool.turn_back(1000.0, 3600.0))
+    run(queue.spool.turn_back(1000.0, 3600.0, 1000.0))
     assert [one.due for one in queue.entries()] == [1000.0, 9000.0]
 
 
