@@ -1,22 +1,28 @@
 """
-What the daemon and C{trekctl} open alike: the configuration file, the directory, the store.
+What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.plugin import getPlugins
 
 from trekd.config.loader import load
-from trekd.config.schema import Config
+from trekd.config.schema import Config, DNSConfig
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
+from trekd.dns.cache import Cache
+from trekd.dns.exchange import NetworkExchange
+from trekd.dns.resolver import Patience, Resolver
+from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
 from trekd.mime.reader import MimeReader
 from trekd.store.interfaces import IStore, IStoreProvider
 
 DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
+RESOLV_CONF = "/etc/resolv.conf"
 
 
 def read_config(path: str) -> Config:
@@ -75,3 +81,26 @@ def open_store(config: Config, reactor: Any) -> IStore:
     _ensure_folder(config)
     provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
     return provider.make(config, MimeReader(), reactor)
+
+
+def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:
+    """The resolver of the configuration; what the host's own files say is read now."""
+    return Resolver(
+        *name_service(config, reactor), NetworkExchange(reactor), Cache(config.cache_size, reactor.seconds)
+    )
+
+
+def name_service(config: DNSConfig, reactor: Any) -> tuple[Servers, Patience, Mapping[str, tuple[str, ...]]]:
+    """Whom a resolver asks, how long, and what it need not ask."""
+    listed = tuple(map(configured, config.servers)) or resolv_conf(_text_of(RESOLV_CONF))
+    hosts = hosts_file(_text_of(config.hosts_file) if config.hosts_file else "")
+    return Servers(listed, reactor.seconds), Patience(config.timeout, config.attempts), hosts
+
+
+def _text_of(path: str) -> str:
+    """A file of the host, nothing when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

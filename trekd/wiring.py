@@ -18,13 +18,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from trekd import __version__
 from trekd.config.schema import Config, PlanConfig
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis
+from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryServers
 from trekd.directory.watch import AccountWatch
+from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import open_directory, open_store
+from trekd.opening import name_service, open_directory, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -46,14 +47,15 @@ from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
 from trekd.tls import ServerTLS
+from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
-from trekd.web.operations import Collaborators, Operations
+from trekd.web.operations import Operations
 from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
-RELOADABLE = frozenset({"tls", "plans", "limits"})
+RELOADABLE = frozenset({"tls", "plans", "limits", "dns"})
 """Sections whose change a running daemon takes over."""
 
 WATCH_INTERVAL = 300.0
@@ -82,6 +84,7 @@ class Host:
 
     @ivar config: what is in force, which after a reload is not all that the file says.
     @ivar plan_figures: the plans in force, shared with every room that asks for one.
+    @ivar servers: those that the directory asks; C{None} when it asks none.
     @ivar watch: looks after accounts that are logged in; idle with the embedded directory, whose changes are ours.
     @ivar tls: C{None} when no listener speaks TLS.
     @ivar started: Unix seconds.
@@ -92,6 +95,7 @@ class Host:
     reactor: Any
     store: IStore
     directory: CachedDirectory
+    servers: IDirectoryServers | None
     watch: AccountWatch
     plan_figures: dict[str, PlanConfig]
     guessing: Guessing
@@ -100,6 +104,7 @@ class Host:
     metrics: Metrics
     lag: LagMeter
     balancers: Balancers
+    resolver: Resolver
     spool: Spool
     flow: MailFlow
     dispatcher: Dispatcher
@@ -146,16 +151,21 @@ class Host:
         self.ledger.reconfigure(config.limits, prefixes)
         self.guessing.reconfigure(config.limits, prefixes)
         self.balancers.replace(config.limits.proxy_networks)
+        # The host's own files may have changed as well.
+        self.resolver.reconfigure(*name_service(config.dns, self.reactor))
         return tuple(sorted({"tls"} | changed & RELOADABLE)), tuple(sorted(left))
 
     def status(self) -> dict[str, Any]:
         """What C{trekctl status} shows beside the sessions."""
-        return {
+        facts = {
             "version": __version__,
             "hostname": self.config.server.hostname,
             "started": self.started,
             "listeners": [[service, endpoint] for service, endpoint, _ in self.listeners],
         }
+        if self.servers is not None:
+            facts["directory"] = [[each.uri, each.fault] for each in self.servers.servers()]
+        return facts
 
 
 def compose(config: Config, reactor: Any, reload: Reload) -> Host:
@@ -184,6 +194,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         reactor=reactor,
         store=store,
         directory=directory,
+        servers=IDirectoryServers(own_directory, None),
         watch=AccountWatch(
             directory.refresh,
             lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
@@ -197,6 +208,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
+        resolver=open_resolver(config.dns, reactor),
         spool=spool,
         flow=flow,
         dispatcher=make_dispatcher(flow, None, Schedule(config.queue), config.queue, reactor),
@@ -212,6 +224,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             cache=lambda: (directory.hits, directory.misses),
             ghosts=lambda: probe.found,
             queued=spool.count,
+            servers=host.servers,
         )
     )
     operations = _operations(host, own_directory, plans, reload)

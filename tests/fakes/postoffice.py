@@ -100,6 +100,9 @@ class FakeDirectory:
     async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
         return ()
 
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        return None
+
     async def close(self) -> None:
         pass
 

@@ -21,7 +21,8 @@ from trekd.errors import ConfigFault
 from trekd.opening import open_directory, open_store
 from trekd.portal.plans import Plans
 from trekd.store.interfaces import IStore
-from trekd.web.operations import Collaborators, Operations
+from trekd.web.collaborators import Collaborators
+from trekd.web.operations import Operations
 from trekd.web.routes import Call, Reply, perform
 
 T = TypeVar("T")

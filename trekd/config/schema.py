@@ -1,8 +1,9 @@
 """
 The schema: one frozen dataclass per section, the only place that declares keys.
 
-Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, those of the queue
-in L{trekd.config.queue}; all can be imported from here.  Sizes are octets and durations seconds once read.
+Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
+L{trekd.config.names}, the queue's in L{trekd.config.queue}; all can be imported from here.  Sizes are octets and
+durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -34,11 +35,13 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.names import DNSConfig
 from trekd.config.queue import QueueConfig
 
 __all__ = [
     "PLANS",
     "Config",
+    "DNSConfig",
     "DirectoryConfig",
     "IMAPConfig",
     "LDAPConfig",
@@ -316,5 +319,6 @@ class Config:
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
+    dns: DNSConfig = table(DNSConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

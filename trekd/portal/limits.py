@@ -188,7 +188,7 @@ class ConnectionLedger:
             return
         if refusal is not None:
             self.refused["total" if refusal.peer is None else "per address"] += 1
-            self._log_refusal(lease.connection, account.principal, f"{refusal.used} of {refusal.allowed} connections")
+            self._log_refusal(lease.connection, account.principal, _reason(refusal))
             raise refusal
         self._take(lease, account, counted)
 
@@ -313,3 +313,8 @@ class ConnectionLedger:
             session=connection.session,
             reason=reason,
         )
+
+
+def _reason(refusal: TooManyConnections) -> str:
+    where = "in all" if refusal.peer is None else "from one address"
+    return f"{refusal.used} of {refusal.allowed} connections {where} on plan {refusal.plan}"

@@ -308,7 +308,8 @@ class VisibilityTests(LedgerCase):
         self.refuse(CAFE)
         first, second = self.ledger.refusals()
         self.assertEqual((first.principal, first.peer, first.service), ("alice@example.com", HOME, "imap"))
-        self.assertEqual((first.reason, second.reason), ("10 of 10 connections", "15 of 15 connections"))
+        self.assertEqual(first.reason, "10 of 10 connections from one address on plan nano")
+        self.assertEqual(second.reason, "15 of 15 connections in all on plan nano")
         self.assertEqual(self.ledger.refused, {"per address": 1, "total": 1})
         for number in range(300):
             self.refuse(f"192.0.2.{number % 250}")
