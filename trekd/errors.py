@@ -287,5 +287,9 @@ class NameServiceDown(Unavailable):
     """No name server gave a verdict: a timeout, a failure, or an answer that makes no sense."""
 
 
+class NoSuchEntry(Refused):
+    """Nothing of that identifier waits in the queue."""
+
+
 class QueueFull(Unavailable):
     """The outbound queue cannot take more now."""

@@ -34,6 +34,7 @@ from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
 from trekd.proxy.factory import Balancers, ProxiedFactory
+from trekd.queue.control import QueueControl
 from trekd.queue.delivery import LocalDelivery
 from trekd.queue.dispatcher import Dispatcher, make_dispatcher
 from trekd.queue.flow import MailFlow, Outward
@@ -253,6 +254,7 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            queue=QueueControl(host.spool, host.dispatcher, host.flow.outward.suppressions),
         )
     )
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 from twisted.logger import Logger
 
 from trekd.errors import Broken, TrekError
-from trekd.queue.entries import LOCAL_LANE, Entry
+from trekd.queue.entries import LOCAL_LANE
 from trekd.queue.flow import MailFlow
-from trekd.queue.interfaces import Attempt, IRelay, RouteKind
+from trekd.queue.interfaces import Attempt, Entry, IRelay, RouteKind
 from trekd.queue.lanes import Group
 from trekd.queue.spool import Spool
 

@@ -20,9 +20,9 @@ from twisted.logger import Logger
 from trekd.config.schema import QueueConfig
 from trekd.errors import RemoteDeferred
 from trekd.queue.courier import MAX_RECIPIENTS, Courier
-from trekd.queue.entries import LOCAL_LANE, Entry, Selection
+from trekd.queue.entries import LOCAL_LANE
 from trekd.queue.flow import MailFlow
-from trekd.queue.interfaces import Attempt, IRelay
+from trekd.queue.interfaces import Attempt, Entry, IRelay, LaneState, Selection
 from trekd.queue.lanes import LOCAL_WINDOW, Group, Lane, grouped
 from trekd.queue.lateness import Lateness
 from trekd.queue.schedule import Schedule
@@ -184,6 +184,21 @@ class Dispatcher:
                 lane.rests_until = 0.0
         await self._forget_taken()
         return hastened
+
+    def states(self) -> list[LaneState]:
+        """Lanes that have troubles or something on its way."""
+        now = self._clock.seconds()
+        return [
+            LaneState(
+                lane.name,
+                int(lane.window),
+                lane.active,
+                lane.closed,
+                lane.rests_until if lane.rests_until > now else 0.0,
+                lane.last_failure,
+            )
+            for _, lane in sorted(self._lanes.items())
+        ]
 
     async def changed(self) -> None:
         """Copies were held or dropped."""

@@ -19,9 +19,8 @@ from trekd.directory.interfaces import Account
 from trekd.errors import Broken, TrekError, Unavailable
 from trekd.mailauth.interfaces import ISigner
 from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
-from trekd.queue.entries import Entry
 from trekd.queue.headers import author_domain, read_header
-from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.interfaces import Entry, IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.queue.notices import Action, Fate
 from trekd.queue.reports import Reporter
 from trekd.queue.routing import LOCAL, RELAY, Routing

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from trekd.queue.entries import LOCAL_LANE, Entry
+from trekd.queue.entries import LOCAL_LANE
+from trekd.queue.interfaces import Entry
 from trekd.queue.schedule import Schedule
 
 FIRST_WINDOW = 2.0

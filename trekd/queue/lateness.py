@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.interfaces import IReactorTime
 
 from trekd.errors import RemoteDeferred
-from trekd.queue.entries import Entry
+from trekd.queue.interfaces import Entry
 from trekd.queue.lanes import Lane
 from trekd.queue.notices import Action, Fate
 from trekd.queue.reports import Reporter

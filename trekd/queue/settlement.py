@@ -14,8 +14,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from trekd.errors import LaneClosed, Refused, RemoteDeferred, RemoteRefused, TrekError, Unavailable
-from trekd.queue.entries import HELD_BY_LANE, LOCAL_LANE, Entry, LastAttempt, Selection
-from trekd.queue.interfaces import Attempt
+from trekd.queue.entries import LOCAL_LANE
+from trekd.queue.interfaces import HELD_BY_LANE, Attempt, Entry, LastAttempt, Selection
 from trekd.queue.lanes import Group, Lane
 from trekd.queue.notices import Action, Fate, failed
 from trekd.queue.reports import Reporter

@@ -19,8 +19,8 @@ from zope.interface import implementer
 from trekd.errors import StoreFull, TrekError
 from trekd.queue import contents
 from trekd.queue.contents import INLINE, PIECE
-from trekd.queue.entries import EVERYTHING, Entry, LaneOf, LastAttempt, Selection, Taken, plain_lane
-from trekd.queue.interfaces import MailTransaction
+from trekd.queue.entries import LaneOf, Taken, plain_lane
+from trekd.queue.interfaces import EVERYTHING, Entry, LastAttempt, MailTransaction, Selection
 from trekd.queue.spoolfile import Change, SpoolFile
 from trekd.store.interfaces import IMessageSource
 

@@ -22,8 +22,8 @@ from twisted.logger import Logger
 
 from trekd.errors import QueueFull, StoreCorrupt, StoreFull, TrekError
 from trekd.queue import contents
-from trekd.queue.entries import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, Selection, Taken
-from trekd.queue.interfaces import MailTransaction
+from trekd.queue.entries import Taken
+from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Selection
 from trekd.queue.rows import ENTRY, condition, entries, insert_message, insert_recipients
 from trekd.queue.schema import migrate
 

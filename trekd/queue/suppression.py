@@ -8,12 +8,12 @@ time, or when the operator removes it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from trekd.errors import AddressSuppressed, RemoteRefused
+from trekd.queue.interfaces import Suppression
 from trekd.queue.spool import Spool
 from trekd.values import Address, PrincipalId
 
@@ -24,24 +24,6 @@ HARD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 
 MOST = 5000
 """Addresses on one account's list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """
-    One address that an account cannot write to for a while.
-
-    @ivar address: in lower case.
-    @ivar since: Unix seconds, as C{until}.
-    """
-
-    principal: PrincipalId
-    address: str
-    since: float
-    until: float
-    status: str
-    host: str
-    reply: str
 
 
 class Suppressions:

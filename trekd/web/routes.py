@@ -93,6 +93,11 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("PATCH", ("accounts", "*")): lambda does, call: does.accounts.change(call.path[1], call.json()),
     ("DELETE", ("accounts", "*")): lambda does, call: does.accounts.remove(call.path[1], "with_mail" in call.query),
     ("PUT", ("accounts", "*", "password")): lambda does, call: does.accounts.set_password(call.path[1], call.json()),
+    ("GET", ("queue",)): lambda does, call: does.queue.list_all(call.query),
+    ("GET", ("queue", "*")): lambda does, call: does.queue.show(call.path[1]),
+    ("POST", ("queue", "*")): lambda does, call: does.queue.change(call.path[1], call.json()),
+    ("GET", ("suppressions",)): lambda does, call: does.queue.suppressions(call.query.get("account")),
+    ("DELETE", ("suppressions",)): lambda does, call: does.queue.remove_suppressions(call.query),
     ("POST", ("mail", "*", "messages")): lambda does, call: does.mail.append(
         call.path[1], call.query.get("mailbox", "INBOX"), call.body
     ),

@@ -19,9 +19,9 @@ from trekd.mailauth.interfaces import ISigner
 from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
 from trekd.queue.dispatcher import make_dispatcher
-from trekd.queue.entries import Entry, plain_lane
+from trekd.queue.entries import plain_lane
 from trekd.queue.flow import MailFlow, Outward
-from trekd.queue.interfaces import MailTransaction, Outcome, Recipient
+from trekd.queue.interfaces import Entry, MailTransaction, Outcome, Recipient
 from trekd.queue.routing import LOCAL, Routing
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool

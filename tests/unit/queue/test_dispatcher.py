@@ -15,8 +15,18 @@ from tests.unit.queue.support import ALICE, MESSAGE, PostOffice, address, run
 from trekd.config.schema import QueueConfig
 from trekd.errors import LaneClosed, RemoteDeferred, RemoteRefused, StoreFull
 from trekd.queue.dispatcher import GRACE, make_dispatcher
-from trekd.queue.entries import EVERYTHING, HELD_BY_LANE, HELD_BY_OPERATOR, Entry, Selection
-from trekd.queue.interfaces import IRelay, MailTransaction, Recipient, Route, RouteKind
+from trekd.queue.interfaces import (
+    EVERYTHING,
+    HELD_BY_LANE,
+    HELD_BY_OPERATOR,
+    Entry,
+    IRelay,
+    MailTransaction,
+    Recipient,
+    Route,
+    RouteKind,
+    Selection,
+)
 from trekd.queue.routing import RELAY
 from trekd.queue.schedule import Schedule
 from trekd.queue.settlement import AGAIN

@@ -9,8 +9,7 @@ from tests.unit.queue.support import ALICE, MESSAGE, PostOffice, run
 from trekd.config.schema import QueueConfig
 from trekd.errors import NoSuchRecipient, OverQuota, StoreBusy
 from trekd.queue.contents import INLINE
-from trekd.queue.entries import Entry
-from trekd.queue.interfaces import MailTransaction
+from trekd.queue.interfaces import Entry, MailTransaction
 from trekd.queue.schedule import Schedule
 
 INTERVAL = 30.0

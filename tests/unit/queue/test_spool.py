@@ -15,8 +15,16 @@ from tests.fakes.postoffice import run_here
 from tests.unit.queue.support import run
 from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.contents import INLINE, PIECE
-from trekd.queue.entries import HELD_BY_OPERATOR, Entry, LastAttempt, Selection
-from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
+from trekd.queue.interfaces import (
+    HELD_BY_OPERATOR,
+    Entry,
+    LastAttempt,
+    MailTransaction,
+    Recipient,
+    Route,
+    RouteKind,
+    Selection,
+)
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import AtomicChange, SpoolFile
 from trekd.store.contents import IMessageSource, InMemory
