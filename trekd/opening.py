@@ -10,7 +10,6 @@ from typing import Any
 
 from twisted.plugin import getPlugins
 
-from trekd.config.loader import load
 from trekd.config.schema import Config, DNSConfig
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
 from trekd.dns.cache import Cache
@@ -21,24 +20,7 @@ from trekd.errors import ConfigFault
 from trekd.mime.reader import MimeReader
 from trekd.store.interfaces import IStore, IStoreProvider
 
-DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
 RESOLV_CONF = "/etc/resolv.conf"
-
-
-def read_config(path: str) -> Config:
-    """
-    Read a configuration file.
-
-    @raise ConfigFault: with every complaint.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise ConfigFault(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigFault(f"{path}: is not UTF-8 text") from None
-    return load(text, os.path.abspath(path))
 
 
 def _provider(interface: Any, name: str, key: str) -> Any:

@@ -311,8 +311,8 @@ def _listeners(
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
-        "http": lambda: redirect_site(config.server.hostname, reactor),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, host.ledger)),
+        "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),
     }

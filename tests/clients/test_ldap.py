@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.daemon import Daemon
+from tests.clients.programs import addresses_to_ban
 from tests.fakes.slapd import GROUPS, PEOPLE, SERVICE, Person, Slapd
 
 ALICE = Person("alice", "correct horse", name="Alice Liddell", more={"trekPlan": ["pro"]})
@@ -147,8 +148,6 @@ def test_a_new_password_works_at_once_and_the_old_one_no_more(daemon: Daemon, sl
         daemon.trekctl("directory", "flush", "bob@example.com")
 
 
-
-
 NAMES = ("*)(uid=*@example.com", "\\2a@example.com", "alice*@example.com", "alice@example.com)(mail=*", "a" * 3000)
 
 
@@ -186,7 +185,20 @@ def test_variants_of_a_name_are_one_account(daemon: Daemon) -> None:
         each.logout()
 
 
-def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> None:
+def test_changed_plan_holds_at_the_next_login_after_the_caches_time(daemon: Daemon, slapd: Slapd) -> None:
+    with log_in(daemon, "bob@example.com", "battery staple"):
+        (before,) = daemon.trekctl_json("sessions", "bob@example.com")
+        slapd.modify(BOB.dn, trekPlan=["agency"])
+        time.sleep(CACHE_TIME + 0.1)
+        with log_in(daemon, "bob@example.com", "battery staple"):
+            plans = [each["plan"] for each in daemon.trekctl_json("sessions", "bob@example.com")]
+            assert (before["plan"], plans) == ("nano", ["nano", "agency"])
+            (usage,) = daemon.trekctl_json("limits", "bob@example.com")["usage"]
+            assert (usage["allowed"], usage["allowed_per_ip"]) == (150, 100)
+
+
+def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd, tmp_path: Path) -> None:
+    seen = len(daemon.log)
     slapd.stop()
     try:
         daemon.trekctl("directory", "flush")
@@ -198,6 +210,9 @@ def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> No
         shown = daemon.trekctl("directory", "test", "alice@example.com", status=1)
         assert "Connection refused" in shown
         assert f"{slapd.tls_uri} is down: " in daemon.trekctl("status")
+        (tmp_path / "log").write_text(daemon.log[seen:])
+        assert (tmp_path / "log").read_text().count("no verdict (DirectoryDown)") == 3  # smtplib tries both mechanisms
+        assert addresses_to_ban(tmp_path / "log") == []
     finally:
         slapd.start()
     deadline = time.monotonic() + 10

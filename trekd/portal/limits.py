@@ -27,6 +27,9 @@ from trekd.values import PrincipalId
 _REFUSALS = 200
 """The last refusals that are kept to be shown."""
 
+_WITHOUT_LOGIN = frozenset({"lmtp"})
+"""Services that other servers of the site use, as many connections at once as they like."""
+
 
 @implementer(ILease)
 class Lease:
@@ -68,7 +71,8 @@ class ConnectionLedger:
     """
     All connections of this process.
 
-    Limits by address do not apply to local sockets and to C{limits.trusted_networks}; an account's total always does.
+    Limits by address do not apply to local sockets, to LMTP and to C{limits.trusted_networks}; an account's total
+    always does.
     """
 
     log = Logger()
@@ -100,7 +104,7 @@ class ConnectionLedger:
 
     def open(self, connection: IConnection) -> ILease:
         """See L{ILedger.open}; the log has one line for each time a prefix reaches its limit."""
-        limited = self._prefixes.limited(connection.peer)
+        limited = None if connection.service in _WITHOUT_LOGIN else self._prefixes.limited(connection.peer)
         if limited is not None and self._unauthenticated.get(limited, 0) >= self._limits.unauthenticated_per_ip:
             if limited not in self._full:
                 self._full.add(limited)

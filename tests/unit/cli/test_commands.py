@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ class Shell:
         patch.setattr(session, "connect", self._connect)
         self.daemon_runs = True
 
-    def _connect(self, config: Config, needs_daemon: bool) -> DirectControl:
+    def _connect(self, config: Config, needs_daemon: bool, is_debugging: bool) -> DirectControl:
         if needs_daemon and not self.daemon_runs:
             raise CommandFailure("the daemon is not running", status=NO_DAEMON)
         return DirectControl(self.host)
@@ -124,7 +125,6 @@ def trekctl(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shell]:
     """trekctl with a daemon; the log of the test's process and its umask stay as they are."""
-    monkeypatch.setattr(main, "_begin_logging", lambda is_shown: None)
     mask = os.umask(0o022)
     yield Shell(tmp_path, capsys, monkeypatch)
     os.umask(mask)
@@ -361,3 +361,10 @@ def test_faults_of_the_store_have_status_1(trekctl: Shell) -> None:
 
 async def given(value: Any) -> Any:
     return value
+
+
+def test_commands_to_the_daemon_start_without_twisted() -> None:
+    """Twisted and what stands behind the plugins take most of a second to load."""
+    look = "import sys, trekd.cli.main; print({'twisted', 'ldap3', 'asyncio'} & set(sys.modules))"
+    finished = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert finished.stdout == "set()\n"

@@ -208,6 +208,12 @@ class UnauthenticatedTests(LedgerCase):
 
     limits = LimitsConfig(unauthenticated_per_ip=3)
 
+    def test_lmtp_has_no_login_and_no_cap(self) -> None:
+        for _ in range(10):
+            self.ledger.open(FakeConnection(service="lmtp"))
+        for _ in range(3):
+            self.open()
+
     def test_cap_holds_by_prefix_and_frees_with_login_and_close(self) -> None:
         first, second, _ = (self.open() for _ in range(3))
         self.assertRaises(TooManyUnauthenticated, self.open)
