@@ -37,6 +37,7 @@ from trekd.proxy.factory import Balancers, ProxiedFactory
 from trekd.queue.control import QueueControl
 from trekd.queue.delivery import LocalDelivery
 from trekd.queue.dispatcher import Dispatcher, make_dispatcher
+from trekd.queue.figures import queue_figures
 from trekd.queue.flow import MailFlow, Outward
 from trekd.queue.routing import Routing
 from trekd.queue.schedule import Schedule
@@ -224,7 +225,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             logins=checker.results,
             cache=lambda: (directory.hits, directory.misses),
             ghosts=lambda: probe.found,
-            queued=spool.count,
+            queue=lambda: queue_figures(flow, host.dispatcher, reactor),
             servers=host.servers,
         )
     )

@@ -8,7 +8,7 @@ a time and a name.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Any
@@ -184,6 +184,11 @@ class Dispatcher:
                 lane.rests_until = 0.0
         await self._forget_taken()
         return hastened
+
+    @property
+    def results(self) -> Mapping[str, int]:
+        """Attempts since the start, by what came of them."""
+        return self._crew.settlement.results
 
     def states(self) -> list[LaneState]:
         """Lanes that have troubles or something on its way."""

@@ -7,7 +7,7 @@ it goes into the queue, is tried again, and ends in a mailbox or in a notice to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
@@ -140,6 +140,11 @@ class MailFlow:
         self._spool = outward.spool
         self.outward = outward
         self._clock = clock
+
+    @property
+    def deliveries(self) -> Mapping[str, int]:
+        """Deliveries into mailboxes since the start, by result."""
+        return self._delivery.results
 
     async def resolve(self, account: Account | None, recipient: Address) -> Route:
         """See L{IMailFlow.resolve}."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.administration import Administered
-from tests.unit.cli.test_commands import Shell, trekctl
+from tests.unit.cli.test_commands import DirectControl, Shell, trekctl
 from tests.unit.queue.support import ALICE, run
 from tests.unit.queue.test_dispatcher import LATER, NOBODY, OWN, UNREACHED, Office
 from trekd.cli.failures import FAILED, NO_DAEMON
@@ -121,7 +121,7 @@ def test_a_queue_needs_its_daemon(trekctl: Shell) -> None:
 
 
 def test_requests_of_a_wrong_shape_are_refused(trekctl: Shell, office: Office) -> None:
-    control = trekctl._connect(None, False)  # type: ignore[arg-type]
+    control = DirectControl(trekctl.host)
     for body in ({}, {"select": {"lane": 1}}, {"select": {"held": "yes"}}, {"select": {"x": "y"}}, {"select": []}, 5):
         with pytest.raises(Exception, match="expected"):
             control.ask("POST", ("queue", "drop"), body)
