@@ -25,7 +25,7 @@ from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_resolver, open_store
+from trekd.opening import name_service, open_directory, open_relay, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -45,10 +45,12 @@ from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.suppression import Suppressions
+from trekd.relay.relay import Relay, Surroundings
+from trekd.relay.undemanding import NoProfiles, Undemanding
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
-from trekd.tls import ServerTLS
+from trekd.tls import ClientTLS, ServerTLS
 from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
@@ -110,6 +112,7 @@ class Host:
     spool: Spool
     flow: MailFlow
     dispatcher: Dispatcher
+    relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
@@ -128,6 +131,7 @@ class Host:
         self.sweep.stop()
         self.lag.stop()
         await self.dispatcher.stop()
+        self.relay.close()
         await self.spool.close()
         await self.store.close()
         await self.directory.close()
@@ -187,7 +191,9 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     probe = LivenessProbe(reactor)
     ledger = ConnectionLedger(plans, config.limits, prefixes, reactor, probe)
     store = open_store(config, reactor)
-    spool = Spool(_open_spool(config), _in_thread(reactor))
+    resolver = open_resolver(config.dns, reactor)
+    relay = _relay(config, resolver, reactor)
+    spool = Spool(_open_spool(config), _in_thread(reactor), relay.lane)
     delivery = LocalDelivery(store, plans)
     outward = Outward(spool, Unsigned(), Suppressions(spool, config.queue.suppression, reactor))
     flow = MailFlow(Routing(directory, config.server, plans), delivery, outward, reactor)
@@ -210,10 +216,11 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
-        resolver=open_resolver(config.dns, reactor),
+        resolver=resolver,
         spool=spool,
         flow=flow,
-        dispatcher=make_dispatcher(flow, None, Schedule(config.queue), config.queue, reactor),
+        dispatcher=make_dispatcher(flow, relay, Schedule(config.queue), config.queue, reactor),
+        relay=relay,
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
@@ -279,6 +286,12 @@ def _server_tls(config: Config) -> ServerTLS | None:
     listen = config.listen
     wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
     return ServerTLS(config.tls) if wanted else None
+
+
+def _relay(config: Config, resolver: Resolver, reactor: Any) -> Relay:
+    tls = ClientTLS(config.relay.trusted)
+    around = Surroundings(config.server.hostname, resolver, Undemanding(), NoProfiles(), tls, reactor)
+    return open_relay(config.relay, around)
 
 
 def _open_spool(config: Config) -> SpoolFile:

@@ -24,10 +24,7 @@ MAX_RECIPIENTS = 100
 class Courier:
     """Knows who carries what."""
 
-    def __init__(self, flow: MailFlow, spool: Spool, relay: IRelay | None) -> None:
-        """
-        @param relay: C{None} when there is no way to other servers: what leads there waits.
-        """
+    def __init__(self, flow: MailFlow, spool: Spool, relay: IRelay) -> None:
         self._flow = flow
         self._spool = spool
         self._relay = relay
@@ -37,11 +34,7 @@ class Courier:
         route = entry.recipient.route
         if route.kind is RouteKind.LOCAL:
             return LOCAL_LANE
-        return self._relay.lane(route, entry.recipient.address) if self._relay is not None else entry.lane
-
-    def serves(self, lane: str) -> bool:
-        """Whether anything can be carried on a lane."""
-        return lane == LOCAL_LANE or self._relay is not None
+        return self._relay.lane(route, entry.recipient.address)
 
     async def carry(self, group: Group) -> tuple[Attempt, ...]:
         """
@@ -52,7 +45,6 @@ class Courier:
         try:
             if group[0].recipient.route.kind is RouteKind.LOCAL:
                 return tuple([Attempt(entry.recipient, await self._flow.retry(entry)) for entry in group])
-            assert self._relay is not None  # the lane is served
             recipients = tuple(entry.recipient for entry in group)
             transaction = replace(group[0].transaction, recipients=recipients)
             return tuple(await self._relay.send(transaction, self._spool.content(group[0])))

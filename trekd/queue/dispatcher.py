@@ -266,7 +266,7 @@ class Dispatcher:
         for name in [LOCAL_LANE, *self._open]:
             if not self._running or (name != LOCAL_LANE and self._active >= self._config.concurrency):
                 return
-            if name in self._open and self._crew.courier.serves(name):
+            if name in self._open:
                 del self._open[name]
                 lane = self._filling = self._lane(name)
                 try:
@@ -371,7 +371,7 @@ class Dispatcher:
 
 
 def make_dispatcher(
-    flow: MailFlow, relay: IRelay | None, schedule: Schedule, config: QueueConfig, clock: IReactorTime
+    flow: MailFlow, relay: IRelay, schedule: Schedule, config: QueueConfig, clock: IReactorTime
 ) -> Dispatcher:
     """A dispatcher of the flow's queue, and its crew."""
     spool, suppressions = flow.outward.spool, flow.outward.suppressions

@@ -19,7 +19,6 @@ from trekd.mailauth.interfaces import ISigner
 from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
 from trekd.queue.dispatcher import make_dispatcher
-from trekd.queue.entries import plain_lane
 from trekd.queue.flow import MailFlow, Outward
 from trekd.queue.interfaces import Entry, MailTransaction, Outcome, Recipient
 from trekd.queue.routing import LOCAL, Routing
@@ -86,13 +85,14 @@ class PostOffice:
         self, path: Path, domains: tuple[str, ...] = ("example.com",), relay: FakeRelay | None = None, **queue: Any
     ) -> None:
         config = QueueConfig(**queue)
+        self.relay = relay if relay is not None else FakeRelay()
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
         self.post = FakePost()
         self.directory = FakeDirectory(*ENTRIES)
         file = SpoolFile(path / "queue", config.max_messages)
         file.open()
-        self.spool = Spool(file, run_here, relay.lane if relay is not None else plain_lane)
+        self.spool = Spool(file, run_here, self.relay.lane)
         self.signer = FakeSigner()
         self.suppressions = Suppressions(self.spool, config.suppression, self.clock)  # type: ignore[arg-type]
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
@@ -104,9 +104,8 @@ class PostOffice:
             Outward(self.spool, self.signer, self.suppressions),
             self.clock,  # type: ignore[arg-type]
         )
-        self.relay = relay
         schedule = Schedule(config, jitter=lambda: 0.5)
-        self.dispatcher = make_dispatcher(self.flow, relay, schedule, config, self.clock)  # type: ignore[arg-type]
+        self.dispatcher = make_dispatcher(self.flow, self.relay, schedule, config, self.clock)  # type: ignore[arg-type]
 
     def accept(
         self, *recipients: str, submitter: Account | None = None, message: bytes = MESSAGE

@@ -376,14 +376,6 @@ def test_many_lanes_are_forgotten_when_they_are_empty(office: Office) -> None:
     assert len(office.fake.sent) == 50
 
 
-def test_without_a_relay_outside_mail_waits(tmp_path: Path) -> None:
-    office = PostOffice(tmp_path)
-    office.dispatcher.start()
-    office.accept("friend@elsewhere.example", submitter=ALICE)
-    office.clock.pump([3600.0] * 100)
-    assert office.pending() == 1
-
-
 def test_recipients_are_kept_whole(office: Office) -> None:
     """What the relay is to pass on (RFC 3461 §5.2.1, RFC 8689 §2)."""
     recipient = Recipient(address("a@b.example"), RELAY, ("SUCCESS", "DELAY"), "rfc822;a@b.example")

@@ -129,15 +129,6 @@ def test_mail_from_elsewhere_gets_no_notice(tmp_path: Path) -> None:
     run(office.dispatcher.stop())
 
 
-def test_outside_copies_are_left_alone(tmp_path: Path) -> None:
-    office = PostOffice(tmp_path)
-    office.accept("friend@elsewhere.example", submitter=ALICE)
-    office.dispatcher.start()
-    office.clock.pump([3600.0] * 100)
-    assert office.pending() == 1
-    run(office.dispatcher.stop())
-
-
 def test_a_retried_alias_does_not_deliver_twice(tmp_path: Path) -> None:
     office = PostOffice(tmp_path)
     office.directory.go_down()
