@@ -147,11 +147,23 @@ class Dispatcher:
         heappush(self._due, (due, lane))
         known = self._lanes.get(lane)
         if known is not None and known.closed:
-            self._track(self._crew.settlement.close(known, known.closed))
+            known.has_more_to_hold = True
+            if not known.is_holding:
+                self._track(self._hold(known))
         elif due <= self._clock.seconds():
             self.wake()
         else:
             self._arm()
+
+    async def _hold(self, lane: Lane) -> None:
+        """Hold what comes to a closed lane, however much comes at once."""
+        lane.is_holding = True
+        try:
+            while lane.has_more_to_hold and lane.closed:
+                lane.has_more_to_hold = False
+                await self._crew.settlement.close(lane, lane.closed)
+        finally:
+            lane.is_holding = False
 
     async def reopen(self, lane: str) -> int:
         """

@@ -38,6 +38,7 @@ class Lane:
     @ivar rests_until: Unix seconds.
     @ivar closed: why nothing can be sent until its owner has changed something; C{""} when it can.
     @ivar told: accounts that know it.
+    @ivar is_holding: what came meanwhile is being held; C{has_more_to_hold}: and more came since.
     @ivar next_due: when more than what was taken is due; C{None} for never.
     @ivar ready: groups taken from the spool, due now.
     @ivar claimed: numbers of the entries taken and not yet settled.
@@ -53,6 +54,8 @@ class Lane:
     closed: str = ""
     last_failure: str = ""
     told: set[str] = field(default_factory=set)
+    is_holding: bool = False
+    has_more_to_hold: bool = False
     next_due: float | None = None
     ready: deque[Group] = field(default_factory=deque)
     claimed: set[int] = field(default_factory=set)

@@ -85,7 +85,7 @@ class Fate:
 def failed(recipient: Recipient, failure: TrekError, tried: float) -> Fate:
     """The fate of a copy that is given up."""
     if isinstance(failure, RemoteRefused):
-        reason = f"{failure.host or 'the other server'} refused it for good"
+        reason = f"{failure.host} refused it for good" if failure.host else failure.reply
         return Fate(recipient, Action.FAILED, _permanent(failure.status), reason, failure.reply, failure.host, tried)
     known = ((status, text) for kind, status, text in _STATUS if isinstance(failure, kind))
     status, reason = next(known, ("5.0.0", "it was refused"))

@@ -159,17 +159,18 @@ class Settlement:
 
     async def close(self, lane: Lane, why: str) -> None:
         """Hold all that waits on a lane, and tell those whose mail it is, once."""
+        if not lane.closed:
+            log.error("lane {lane} is closed, its mail is held: {reason}", lane=lane.name, reason=why)
         lane.closed = why
         lane.release_ready()
         await self.persist([partial(self._spool.hold, Selection(lane=lane.name), HELD_BY_LANE, why)])
-        for name, _, principal in await self._spool.closed_lanes():
-            if name == lane.name and principal and principal not in lane.told:
+        for _, _, principal in await self._spool.closed_lanes(lane.name):
+            if principal and principal not in lane.told:
                 lane.told.add(principal)
                 text = _CLOSED.format(lane=lane.name.partition(":")[2] or lane.name, why=why)
                 failure = await self._reports.write_to(PrincipalId(principal), "Your mail is waiting", text)
                 if failure is not None:
                     log.warn("{principal} cannot be told of {lane}", principal=principal, lane=lane.name)
-        log.error("lane {lane} is closed, its mail is held: {reason}", lane=lane.name, reason=why)
 
     async def persist(self, changes: Sequence[Change]) -> None:
         """Make changes, again and again until the disk takes them."""

@@ -126,9 +126,9 @@ class Spool:
         """See L{SpoolFile.lanes}."""
         return await self._look(self._file.lanes)
 
-    async def closed_lanes(self) -> Sequence[tuple[str, str, str]]:
+    async def closed_lanes(self, lane: str | None = None) -> Sequence[tuple[str, str, str]]:
         """See L{SpoolFile.closed_lanes}."""
-        return await self._look(self._file.closed_lanes)
+        return await self._look(self._file.closed_lanes, lane)
 
     async def older(self, noted: bool, since: float, limit: int) -> Sequence[Entry]:
         """See L{SpoolFile.older}."""

@@ -310,16 +310,14 @@ class SpoolFile:
             self._looking().execute("SELECT lane, min(due) FROM recipient WHERE held_by = '' GROUP BY lane").fetchall()
         )
 
-    def closed_lanes(self) -> list[tuple[str, str, str]]:
-        """Lanes with entries held for their sake: the lane, why, and each account that has mail there."""
-        return (
-            self._looking()
-            .execute(
-                f"SELECT DISTINCT lane, held, coalesce(principal, '') FROM {_JOINED} WHERE held_by = 'lane' "
-                "ORDER BY lane"
-            )
-            .fetchall()
-        )
+    def closed_lanes(self, lane: str | None = None) -> list[tuple[str, str, str]]:
+        """Lanes with entries held for their sake, or one of them: the lane, why, and each account with mail there."""
+        # The partial index is used only where its condition is repeated.
+        sql = f"SELECT DISTINCT lane, held, coalesce(principal, '') FROM {_JOINED} "
+        sql += "WHERE held_by = 'lane' AND held_by != ''"
+        if lane is None:
+            return self._looking().execute(sql).fetchall()
+        return self._looking().execute(f"{sql} AND lane = ?", (lane,)).fetchall()
 
     def older(self, noted: bool, since: float, limit: int) -> tuple[Entry, ...]:
         """Entries whose age counts from C{since} or before, oldest first, unless the operator holds them."""

@@ -66,6 +66,15 @@ def test_a_refusal_is_told_with_the_servers_words(office: Office) -> None:
     assert office.flow.reports.sent == {"failed": 1}
 
 
+def test_a_domain_without_mail_is_told_in_our_words(office: Office) -> None:
+    """RFC 7505 §4.2: no server said anything, so none is named."""
+    office.fake.failures["b.example"] = RemoteRefused("", "the domain takes no mail", "5.1.10")
+    office.send("a@b.example")
+    text, (_, recipient), _ = parts(notices(office)[0])
+    assert "the domain takes no mail" in text
+    assert (recipient["Status"], recipient["Remote-MTA"], recipient["Diagnostic-Code"]) == ("5.1.10", None, None)
+
+
 def test_refusals_of_one_attempt_are_one_notice(office: Office) -> None:
     office.fake.failures["b.example"] = NOBODY
     office.send("a@b.example", "b@b.example")

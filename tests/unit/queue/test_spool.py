@@ -354,3 +354,22 @@ def test_a_database_of_a_later_version_is_left_alone(queue: Queue, tmp_path: Pat
     database.close()
     with pytest.raises(ConfigFault, match="later version"):
         SpoolFile(tmp_path / "queue", 3).open()
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        ("SELECT 1 FROM recipient WHERE lane = ? AND held_by = '' AND priority = ? AND due <= ? ORDER BY due", "lane"),
+        ("SELECT min(due) FROM recipient WHERE lane = ? AND held_by = '' AND priority = ? AND due > ?", "lane"),
+        ("SELECT lane, min(due) FROM recipient WHERE held_by = '' GROUP BY lane", "lane"),
+        ("SELECT 1 FROM recipient WHERE noted = ? AND since <= ? AND held_by != 'operator' ORDER BY since", "since"),
+        ("SELECT 1 FROM recipient WHERE held_by = 'lane' AND held_by != ''", "held"),
+        ("SELECT 1 FROM recipient WHERE message = ?", "message"),
+    ],
+)
+def test_a_long_queue_is_never_searched_from_end_to_end(queue: Queue, sql: str, index: str) -> None:
+    """Every question that is asked again and again has an index, and needs no sorting."""
+    values = (1,) * sql.count("?")
+    plan = " ".join(row[3] for row in queue.file._looking().execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert f"INDEX recipient_{index}" in plan
+    assert "TEMP B-TREE" not in plan
