@@ -45,8 +45,14 @@ from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.suppression import Suppressions
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
+from trekd.relay.probing import Probe
+from trekd.relay.profilefile import ProfileFile
+from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Relay, Surroundings
-from trekd.relay.undemanding import NoProfiles, Undemanding
+from trekd.relay.sealing import KeyFile
+from trekd.relay.undemanding import Undemanding
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -110,6 +116,8 @@ class Host:
     balancers: Balancers
     resolver: Resolver
     spool: Spool
+    profiles: Profiles
+    usage: UsageLedger
     flow: MailFlow
     dispatcher: Dispatcher
     relay: Relay
@@ -120,6 +128,7 @@ class Host:
     def start(self) -> None:
         """Start what works without being asked."""
         self.dispatcher.start()
+        self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
         self.sweep.start()
@@ -133,6 +142,8 @@ class Host:
         await self.dispatcher.stop()
         self.relay.close()
         await self.spool.close()
+        await self.usage.stop()
+        await self.profiles.close()
         await self.store.close()
         await self.directory.close()
 
@@ -192,11 +203,14 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     ledger = ConnectionLedger(plans, config.limits, prefixes, reactor, probe)
     store = open_store(config, reactor)
     resolver = open_resolver(config.dns, reactor)
-    relay = _relay(config, resolver, reactor)
+    profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    around = _around_relay(config, resolver, profiles, reactor)
+    relay = open_relay(config.relay, around)
     spool = Spool(_open_spool(config), _in_thread(reactor), relay.lane)
     delivery = LocalDelivery(store, plans)
-    outward = Outward(spool, Unsigned(), Suppressions(spool, config.queue.suppression, reactor))
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, outward, reactor)
+    routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
+    outward = Outward(spool, Unsigned(), Suppressions(spool, config.queue.suppression, reactor), usage)
+    flow = MailFlow(routing, delivery, outward, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -218,6 +232,8 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         balancers=Balancers(config.limits.proxy_networks),
         resolver=resolver,
         spool=spool,
+        profiles=profiles,
+        usage=usage,
         flow=flow,
         dispatcher=make_dispatcher(flow, relay, Schedule(config.queue), config.queue, reactor),
         relay=relay,
@@ -225,23 +241,30 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
-    metrics.show(
-        Sources(
-            census=ledger.census,
-            refused=ledger.refused,
-            logins=checker.results,
-            cache=lambda: (directory.hits, directory.misses),
-            ghosts=lambda: probe.found,
-            queue=lambda: queue_figures(flow, host.dispatcher, reactor),
-            servers=host.servers,
-        )
-    )
-    operations = _operations(host, own_directory, plans, reload)
+    profiles.watch(host.dispatcher.profile_changed)
+    _show_metrics(host, checker, probe)
+    operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
 
 
-def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
+def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
+    host.metrics.show(
+        Sources(
+            census=host.ledger.census,
+            refused=host.ledger.refused,
+            logins=checker.results,
+            cache=lambda: (host.directory.hits, host.directory.misses),
+            ghosts=lambda: probe.found,
+            queue=lambda: queue_figures(host.flow, host.dispatcher, host.reactor),
+            servers=host.servers,
+        )
+    )
+
+
+def _operations(
+    host: Host, own_directory: IDirectory, around: Surroundings, plans: Plans, reload: Reload
+) -> Operations:
     """
     What trekctl can ask for.
 
@@ -263,7 +286,28 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
             queue=QueueControl(host.spool, host.dispatcher, host.flow.outward.suppressions),
+            profiles=host.profiles,
+            usage=host.usage,
+            lanes=lambda: {
+                lane.name: {"open": not lane.closed, "reply": lane.closed or lane.failure}
+                for lane in host.dispatcher.states()
+            },
+            probe=Probe(host.config.relay, around),
         )
+    )
+
+
+def _around_relay(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
+    """
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    return Surroundings(
+        hostname=config.server.hostname,
+        resolver=resolver,
+        demands=Undemanding(),
+        profiles=profiles,
+        tls=ClientTLS(config.relay.trusted),
+        reactor=reactor,
     )
 
 
@@ -288,12 +332,6 @@ def _server_tls(config: Config) -> ServerTLS | None:
     return ServerTLS(config.tls) if wanted else None
 
 
-def _relay(config: Config, resolver: Resolver, reactor: Any) -> Relay:
-    tls = ClientTLS(config.relay.trusted)
-    around = Surroundings(config.server.hostname, resolver, Undemanding(), NoProfiles(), tls, reactor)
-    return open_relay(config.relay, around)
-
-
 def _open_spool(config: Config) -> SpoolFile:
     data_dir = config.server.data_dir
     file = SpoolFile(Path(data_dir) / "queue", config.queue.max_messages)
@@ -302,6 +340,27 @@ def _open_spool(config: Config) -> SpoolFile:
     except (OSError, TrekError) as error:
         raise ConfigFault(f"[server] data_dir = {data_dir!r}: the queue cannot be opened: {error}") from None
     return file
+
+
+def _open_profiles(config: Config, reactor: Any) -> Profiles:
+    """
+    @raise ConfigFault: they cannot be read.
+    """
+    data_dir = Path(config.server.data_dir)
+    file = ProfileFile(data_dir / "own-smtp.sqlite")
+    file.open()
+    keys = KeyFile(Path(config.relay.secret_key_file or data_dir / "keys" / "own-smtp.key"))
+    return Profiles(file, keys, _in_thread(reactor))
+
+
+def _open_usage(config: Config, plans: Plans, reactor: Any) -> UsageLedger:
+    data_dir = config.server.data_dir
+    file = UsageFile(Path(data_dir) / "usage.sqlite")
+    try:
+        file.open()
+    except (OSError, TrekError) as error:
+        raise ConfigFault(f"[server] data_dir = {data_dir!r}: what was sent cannot be counted: {error}") from None
+    return UsageLedger(file, plans, reactor, _in_thread(reactor))
 
 
 def _in_thread(reactor: Any) -> Callable[..., Any]:

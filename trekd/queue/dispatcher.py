@@ -165,6 +165,15 @@ class Dispatcher:
         finally:
             lane.is_holding = False
 
+    def profile_changed(self, name: str) -> None:
+        """An own-SMTP profile is another than it was: what its lane holds is tried again."""
+        if self._running:
+            self._track(self._reopen(f"profile:{name}"))
+
+    async def _reopen(self, lane: str) -> None:
+        released = await self.reopen(lane)
+        log.info("lane {lane} is open again, {count} copies go on", lane=lane, count=released)
+
     async def reopen(self, lane: str) -> int:
         """
         What was wrong with a lane may be right now, such as the password of an own-SMTP profile: try what is held for

@@ -20,7 +20,7 @@ from trekd.errors import Broken, TrekError, Unavailable
 from trekd.mailauth.interfaces import ISigner
 from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
 from trekd.queue.headers import author_domain, read_header
-from trekd.queue.interfaces import Entry, IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.interfaces import Entry, IMailFlow, IUsage, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.queue.notices import Action, Fate
 from trekd.queue.reports import Reporter
 from trekd.queue.routing import LOCAL, RELAY, Routing
@@ -106,6 +106,7 @@ class Outward:
     spool: Spool
     signer: ISigner
     suppressions: Suppressions
+    usage: IUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class MailFlow:
     def __init__(self, routing: Routing, delivery: LocalDelivery, outward: Outward, clock: IReactorTime) -> None:
         self.reports = Reporter(self, routing.find, routing.hostname, clock)
         self._routing = routing
+        self._usage = outward.usage
         self._delivery = delivery
         self._spool = outward.spool
         self.outward = outward
@@ -146,11 +148,14 @@ class MailFlow:
         """Deliveries into mailboxes since the start, by result."""
         return self._delivery.results
 
-    async def resolve(self, account: Account | None, recipient: Address) -> Route:
+    async def resolve(
+        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+    ) -> Route:
         """See L{IMailFlow.resolve}."""
         route = await self._routing.resolve(account, recipient)
         if account is not None and route.kind is not RouteKind.LOCAL:
             self.outward.suppressions.check(account.principal, recipient)
+            await self._usage.check(account, recipient, accepted)
         return route
 
     def receive(self) -> IMessageSink:
@@ -162,7 +167,15 @@ class MailFlow:
         header = await read_header(message)
         submitted = transaction.principal is not None
         tellable = not submitted and not transaction.one_reply
-        return await self._take(_Handover(transaction, message, header, tellable, ours=submitted))
+        charge = await self._usage.charge(transaction, message.size)
+        try:
+            outcomes = await self._take(_Handover(transaction, message, header, tellable, ours=submitted))
+        except BaseException:
+            charge.refund()
+            raise
+        if all(one.failure is not None for one in outcomes if one.recipient.route.kind is not RouteKind.LOCAL):
+            charge.refund()
+        return outcomes
 
     async def post(self, transaction: MailTransaction, message: IMessageSource) -> tuple[Outcome, ...]:
         """

@@ -12,7 +12,8 @@ from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.portal.interfaces import ILedger
-from trekd.queue.interfaces import IQueueControl
+from trekd.queue.interfaces import IQueueControl, IUsage
+from trekd.relay.interfaces import IProbe, IProfileAdministration
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
 from trekd.web.bodies import full_address
@@ -37,6 +38,7 @@ class Collaborators:
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
     @ivar queue: the mail that waits.
+    @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
     """
 
     config: Callable[[], Config]
@@ -52,6 +54,10 @@ class Collaborators:
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
     queue: IQueueControl | None = None
+    profiles: IProfileAdministration | None = None
+    probe: IProbe | None = None
+    usage: IUsage | None = None
+    lanes: Callable[[], Mapping[str, Facts]] = dict
 
     def required_ledger(self) -> ILedger:
         """

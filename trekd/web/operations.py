@@ -11,6 +11,7 @@ from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.mail import MailOperations
+from trekd.web.outgoing import OutgoingOperations
 from trekd.web.queue import QueueOperations
 
 
@@ -26,3 +27,4 @@ class Operations:
         self.accounts = AccountOperations(collaborators)
         self.mail = MailOperations(collaborators)
         self.queue = QueueOperations(collaborators)
+        self.outgoing = OutgoingOperations(collaborators)

@@ -11,9 +11,10 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
+from tests.fakes.profiles import FakeProfiles
 from tests.fakes.relay import FakeRelay
 from tests.fakes.submission import FakeSink
-from trekd.config.schema import PLANS, QueueConfig, ServerConfig
+from trekd.config.schema import PLANS, PlanConfig, QueueConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, Status
 from trekd.mailauth.interfaces import ISigner
 from trekd.portal.plans import Plans
@@ -26,6 +27,8 @@ from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.suppression import Suppressions
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
 from trekd.store.interfaces import IMessageSource
 from trekd.values import Address
 
@@ -96,12 +99,17 @@ class PostOffice:
         self.signer = FakeSigner()
         self.suppressions = Suppressions(self.spool, config.suppression, self.clock)  # type: ignore[arg-type]
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
-        plans = Plans(PLANS)
-        self.routing = Routing(self.directory, server, plans)
+        self.figures: dict[str, PlanConfig] = dict(PLANS)
+        plans = Plans(self.figures)
+        self.profiles = FakeProfiles()
+        self.usage_file = UsageFile(path / "usage.sqlite")
+        self.usage_file.open()
+        self.usage = UsageLedger(self.usage_file, plans, self.clock, run_here)  # type: ignore[arg-type]
+        self.routing = Routing(self.directory, server, plans, self.profiles, "https://help.example.com")
         self.flow = MailFlow(
             self.routing,
             LocalDelivery(self.post, plans),  # type: ignore[arg-type]
-            Outward(self.spool, self.signer, self.suppressions),
+            Outward(self.spool, self.signer, self.suppressions, self.usage),
             self.clock,  # type: ignore[arg-type]
         )
         schedule = Schedule(config, jitter=lambda: 0.5)
@@ -118,7 +126,15 @@ class PostOffice:
         principal = submitter.principal if submitter is not None else None
         return self.take(MailTransaction(reverse_path, resolved, principal), message)
 
-    def take(self, transaction: MailTransaction, message: bytes = MESSAGE) -> tuple[Outcome, ...]:
+    def take(
+        self, transaction: MailTransaction, message: bytes = MESSAGE, checked: bool = True
+    ) -> tuple[Outcome, ...]:
+        for account in ENTRIES:
+            if checked and isinstance(account, Account) and account.principal == transaction.principal:
+                # As a session does at RCPT.
+                for one in transaction.recipients:
+                    if one.route != LOCAL:
+                        run(self.usage.check(account, one.address, ()))
         sink = FakeSink()
         sink.write(message)
         outcomes: tuple[Outcome, ...] = run(self.flow.accept(transaction, sink))

@@ -197,7 +197,9 @@ def test_a_closed_lane_holds_its_mail_and_its_owner_is_told_once(office: Office)
     office.pass_time(7200)
     assert len(office.fake.sent) == 2
     office.fake.failures.clear()
-    assert run(office.dispatcher.reopen("profile:mine")) == 3
+    office.dispatcher.profile_changed("other")
+    assert len(office.fake.sent) == 2
+    office.dispatcher.profile_changed("mine")
     assert office.fake.recipients[3:] == ["a@b.example", "b@b.example", "c@b.example"]
     assert office.entries() == []
     assert len(office.inbox("alice@example.com")) == 1

@@ -5,6 +5,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 
 from tests.fakes.postoffice import FakeDirectory, run_here
+from tests.fakes.profiles import FakeProfiles
 from tests.unit.queue.support import ALICE, BOB, MESSAGE, address, run
 from trekd.config.schema import PLANS, ServerConfig
 from trekd.errors import OverQuota
@@ -18,6 +19,8 @@ from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.suppression import Suppressions
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
 from trekd.store.memory.boxes import Limits
 from trekd.store.memory.provider import MemoryStore
 from trekd.values import INBOX
@@ -37,9 +40,12 @@ def test_a_message_reaches_the_mailboxes_and_quota_counts(tmp_path: Path) -> Non
     file.open()
     server = ServerConfig(hostname="mail.example.com", domains=("example.com",))
     plans = Plans(PLANS)
-    routing = Routing(FakeDirectory(ALICE, BOB), server, plans)
+    routing = Routing(FakeDirectory(ALICE, BOB), server, plans, FakeProfiles())
+    counted = UsageFile(tmp_path / "usage.sqlite")
+    counted.open()
+    usage = UsageLedger(counted, plans, clock, run_here)  # type: ignore[arg-type]
     spool = Spool(file, run_here)
-    outward = Outward(spool, Unsigned(), Suppressions(spool, 0, clock))  # type: ignore[arg-type]
+    outward = Outward(spool, Unsigned(), Suppressions(spool, 0, clock), usage)  # type: ignore[arg-type]
     flow = MailFlow(routing, LocalDelivery(store, plans), outward, clock)  # type: ignore[arg-type]
     recipients = tuple(Recipient(address(f"{name}@example.com"), LOCAL) for name in ("bob", "alice"))
     for turn in range(2):
