@@ -46,13 +46,16 @@ from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
 from trekd.proxy.factory import Balancers, ProxiedFactory
+from trekd.queue.control import QueueControl
 from trekd.queue.delivery import LocalDelivery
-from trekd.queue.flow import MailFlow
+from trekd.queue.dispatcher import Dispatcher, make_dispatcher
+from trekd.queue.figures import queue_figures
+from trekd.queue.flow import MailFlow, Outward
 from trekd.queue.routing import Routing
-from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.suppression import Suppressions
 from trekd.queue.usage import UsageLedger
 from trekd.queue.usagefile import UsageFile
 from trekd.relay.demands import Demands
@@ -129,7 +132,7 @@ class Host:
     profiles: Profiles
     usage: UsageLedger
     flow: MailFlow
-    runner: LocalRunner
+    dispatcher: Dispatcher
     relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
@@ -137,7 +140,7 @@ class Host:
 
     def start(self) -> None:
         """Start what works without being asked."""
-        self.runner.start()
+        self.dispatcher.start()
         self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
@@ -149,7 +152,7 @@ class Host:
         self.watch.stop()
         self.sweep.stop()
         self.lag.stop()
-        await self.runner.stop()
+        await self.dispatcher.stop()
         self.relay.close()
         await self.spool.close()
         await self.demands.close()
@@ -213,16 +216,18 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     probe = LivenessProbe(reactor)
     ledger = ConnectionLedger(plans, config.limits, prefixes, reactor, probe)
     store = open_store(config, reactor)
-    spool = Spool(_open_spool(config), _in_thread(reactor))
-    delivery = LocalDelivery(store, plans)
     resolver = open_resolver(config.dns, reactor)
     demands = open_demands(config, resolver, _in_thread(reactor), reactor)
     profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    around = _around_relay(config, resolver, demands, profiles, reactor)
+    relay = open_relay(config.relay, around)
+    spool = Spool(_open_spool(config), _in_thread(reactor), relay.lane)
+    delivery = LocalDelivery(store, plans)
     routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
     keys = open_keys(config, _in_thread(reactor))
     signer = Signer(keys, reactor, _in_thread(reactor))
-    flow = MailFlow(routing, delivery, spool, signer, usage, reactor)
-    around = _around_relay(config, resolver, demands, profiles, reactor)
+    outward = Outward(spool, signer, Suppressions(spool, config.queue.suppression, reactor), usage)
+    flow = MailFlow(routing, delivery, outward, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -244,12 +249,13 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         profiles=profiles,
         usage=usage,
         flow=flow,
-        runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
-        relay=open_relay(config.relay, around),
+        dispatcher=make_dispatcher(flow, relay, Schedule(config.queue), config.queue, reactor),
+        relay=relay,
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
+    profiles.watch(host.dispatcher.profile_changed)
     _show_metrics(host, checker, probe)
     operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
@@ -273,7 +279,7 @@ def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe)
             logins=checker.results,
             cache=lambda: (host.directory.hits, host.directory.misses),
             ghosts=lambda: probe.found,
-            queued=host.spool.count,
+            queue=lambda: queue_figures(host.flow, host.dispatcher, host.reactor),
             servers=host.servers,
         )
     )
@@ -307,8 +313,13 @@ def _operations(
             sts_policy=partial(_own_policy, host),
             demands=host.demands,
             counts=host.demands,
+            queue=QueueControl(host.spool, host.dispatcher, host.flow.outward.suppressions),
             profiles=host.profiles,
             usage=host.usage,
+            lanes=lambda: {
+                lane.name: {"open": not lane.closed, "reply": lane.closed or lane.failure}
+                for lane in host.dispatcher.states()
+            },
             probe=Probe(host.config.relay, around),
         )
     )

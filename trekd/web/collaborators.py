@@ -14,7 +14,7 @@ from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.mailauth.interfaces import IDomainKeys
 from trekd.portal.interfaces import ILedger
-from trekd.queue.interfaces import IUsage
+from trekd.queue.interfaces import IQueueControl, IUsage
 from trekd.relay.interfaces import IDemands, IProbe, IProfileAdministration, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
@@ -43,6 +43,7 @@ class Collaborators:
     @ivar resolver: C{None} where no names are looked up.
     @ivar sts_policy: gives our own MTA-STS policy as it is served.
     @ivar demands: C{None} when no daemon runs; likewise C{counts}.
+    @ivar queue: the mail that waits.
     @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
     """
 
@@ -63,6 +64,7 @@ class Collaborators:
     sts_policy: Callable[[], bytes] = bytes
     demands: IDemands | None = None
     counts: ITLSCounts | None = None
+    queue: IQueueControl | None = None
     profiles: IProfileAdministration | None = None
     probe: IProbe | None = None
     usage: IUsage | None = None

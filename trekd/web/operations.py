@@ -14,6 +14,7 @@ from trekd.web.dkim import DKIMOperations
 from trekd.web.mail import MailOperations
 from trekd.web.names import NameOperations
 from trekd.web.outgoing import OutgoingOperations
+from trekd.web.queue import QueueOperations
 
 
 class Operations:
@@ -29,4 +30,5 @@ class Operations:
         self.mail = MailOperations(collaborators)
         self.dkim = DKIMOperations(collaborators)
         self.names = NameOperations(collaborators)
+        self.queue = QueueOperations(collaborators)
         self.outgoing = OutgoingOperations(collaborators)
