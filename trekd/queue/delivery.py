@@ -10,11 +10,20 @@ from dataclasses import dataclass
 from twisted.logger import Logger
 
 from trekd.directory.interfaces import Account, Status
-from trekd.errors import Broken, ConfigFault, MailLoop, NoSuchRecipient, NotPermitted, TrekError
+from trekd.errors import (
+    Broken,
+    ConfigFault,
+    MailboxFull,
+    MailLoop,
+    NoSuchRecipient,
+    NotPermitted,
+    OverQuota,
+    TrekError,
+)
 from trekd.mime.header import field_values
 from trekd.queue.routing import Found, Plans
 from trekd.smtp.grammar.paths import write_path
-from trekd.store.interfaces import IMessageSink, IStore, NewMessage
+from trekd.store.interfaces import IMessageSink, IMessageSource, IStore, NewMessage
 from trekd.values import INBOX, Address
 
 log = Logger()
@@ -80,8 +89,25 @@ class LocalDelivery:
         """A new sink for one message."""
         return self._store.receive()
 
+    async def check_room(self, account: Account, octets: int) -> None:
+        """
+        Whether an account's quota lets a message in.
+
+        @param octets: of the message, 0 when it is not known.
+        @raise MailboxFull: it is used up.
+        @raise OverQuota: it is not, but does not suffice.
+        """
+        quota = self._plans.quota(account)
+        if not quota:
+            return
+        used, _ = await (await self._store.open(account.principal, quota)).usage()
+        if used >= quota:
+            raise MailboxFull
+        if used + octets > quota:
+            raise OverQuota(quota)
+
     async def deliver(
-        self, account: Account, reverse_path: Address | None, message: IMessageSink | bytes, header: bytes
+        self, account: Account, reverse_path: Address | None, message: IMessageSource | bytes, header: bytes
     ) -> TrekError | None:
         """
         Append a message to the account's INBOX; durable when this returns C{None}.

@@ -16,12 +16,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from trekd.directory.interfaces import Account
-from trekd.errors import Broken, TrekError, Unavailable
+from trekd.errors import Broken, MailboxFull, OverQuota, TrekError, Unavailable
 from trekd.queue.delivery import Expansion, LocalDelivery, expand
 from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.queue.routing import LOCAL, RELAY, Routing
 from trekd.queue.spool import Entry, Spool
-from trekd.store.interfaces import IMessageSink
+from trekd.store.interfaces import IMessageSink, IMessageSource
 from trekd.values import Address, PrincipalId
 
 log = Logger()
@@ -93,10 +93,22 @@ class MailFlow:
         """See L{IMailFlow.receive}."""
         return self._delivery.receive()
 
-    async def accept(self, transaction: MailTransaction, message: IMessageSink) -> tuple[Outcome, ...]:
+    async def check_room(self, recipient: Address, octets: int) -> None:
+        """See L{IMailFlow.check_room}."""
+        try:
+            found = await self._routing.find(self._routing.complete(recipient))
+            if isinstance(found, Account):
+                await self._delivery.check_room(found, octets)
+        except (MailboxFull, OverQuota):
+            raise
+        except TrekError as error:
+            log.info("room of {recipient} unknown: {reason}", recipient=str(recipient), reason=type(error).__name__)
+
+    async def accept(self, transaction: MailTransaction, message: IMessageSource) -> tuple[Outcome, ...]:
         """See L{IMailFlow.accept}."""
         content = await message.octets()
-        return await self._take(transaction, message, content, tellable=transaction.principal is None)
+        tellable = transaction.principal is None and not transaction.one_reply
+        return await self._take(transaction, message, content, tellable)
 
     async def retry(self, entry: Entry) -> TrekError | None:
         """
@@ -112,7 +124,7 @@ class MailFlow:
         return outcomes[0].failure
 
     async def _take(
-        self, transaction: MailTransaction, message: IMessageSink | bytes, content: bytes, tellable: bool
+        self, transaction: MailTransaction, message: IMessageSource | bytes, content: bytes, tellable: bool
     ) -> tuple[Outcome, ...]:
         """
         @param tellable: whoever hands in the message learns of each recipient's failure, and can try again.
@@ -143,7 +155,7 @@ class MailFlow:
             return _Share(recipient, failure=Broken())
 
     async def _deliver(
-        self, transaction: MailTransaction, shares: Sequence[_Share], message: IMessageSink | bytes, content:
+        self, transaction: MailTransaction, shares: Sequence[_Share], message: IMessageSource | bytes, content:
         bytes
     ) -> Failures:
         """One copy for each account, however many recipients lead to it."""

@@ -65,6 +65,13 @@ class MailTransaction:
     @ivar smtputf8: the client asked for SMTPUTF8 (RFC 6531 §3.4).
     @ivar eight_bit: BODY=8BITMIME was given (RFC 6152).
     @ivar envelope_id: ENVID, xtext kept; C{ret}: FULL, HDRS or ''.
+    @ivar require_tls: every hop must be encrypted and verified (REQUIRETLS, RFC 8689 §2); the sender prefers no
+        delivery to one in clear.
+    @ivar tls_optional: the opposite, C{TLS-Required: No} (RFC 8689 §5): no policy of TLS may stop the message.
+    @ivar hold_until: Unix seconds before which no copy leaves or is delivered (FUTURERELEASE, RFC 4865 §4); 0 is now.
+    @ivar junk: mail of other servers that belongs into the mailbox for junk.
+    @ivar one_reply: the client hears one reply for all recipients (RFC 5321), not one for each (RFC 2033): what
+        fails for some, while others have their copy, cannot be told any more.
     """
 
     reverse_path: Address | None
@@ -74,6 +81,11 @@ class MailTransaction:
     eight_bit: bool = False
     envelope_id: str = ""
     ret: str = ""
+    require_tls: bool = False
+    tls_optional: bool = False
+    hold_until: float = 0.0
+    junk: bool = False
+    one_reply: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,17 @@ class IMailFlow(Interface):
     def receive() -> IMessageSink:
         """A new sink for one message."""
 
-    def accept(transaction: MailTransaction, message: IMessageSink) -> Awaitable[tuple[Outcome, ...]]:
+    def check_room(recipient: Address, octets: int) -> Awaitable[None]:
+        """
+        Whether a recipient's mailbox takes a message, asked at RCPT for mail of other servers; says nothing of
+        lists and of addresses that lead elsewhere, and nothing when it cannot be known now.
+
+        @param octets: the message's announced size, 0 when it was not announced.
+        @raise MailboxFull: it is full now.
+        @raise OverQuota: a message of this size does not fit.
+        """
+
+    def accept(transaction: MailTransaction, message: IMessageSource) -> Awaitable[tuple[Outcome, ...]]:
         """
         Deliver and queue; every outcome without failure is durable.  The message is complete: its header is
         final but for the trace fields of each delivery (Return-Path, Delivered-To), which are added here.
