@@ -14,6 +14,7 @@ from trekd.config.schema import Config
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
 from trekd.errors import ConfigFault
 from trekd.mime.reader import MimeReader
+from trekd.smtp.interfaces import IMessageFilter, IMessageFilterProvider
 from trekd.store.interfaces import IStore, IStoreProvider
 
 DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
@@ -75,3 +76,15 @@ def open_store(config: Config, reactor: Any) -> IStore:
     _ensure_folder(config)
     provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
     return provider.make(config, MimeReader(), reactor)
+
+
+def open_filters(config: Config, reactor: Any) -> tuple[IMessageFilter, ...]:
+    """
+    The content scanners that the configuration names, in its order.
+
+    @raise ConfigFault: one cannot be used.
+    """
+    key = "[reception] filters"
+    return tuple(
+        _provider(IMessageFilterProvider, name, key).make(config, reactor) for name in config.reception.filters
+    )

@@ -24,7 +24,7 @@ from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import open_directory, open_store
+from trekd.opening import open_directory, open_filters, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -39,8 +39,10 @@ from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool, SpoolFile
+from trekd.smtp.greylist import Greylist
 from trekd.smtp.protocol import SubmissionFactory
-from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
+from trekd.smtp.reception import Reception
+from trekd.smtp.session import EXCHANGE, LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
 from trekd.tls import ServerTLS
 from trekd.web.control import control_site
@@ -56,7 +58,6 @@ RELOADABLE = frozenset({"tls", "plans", "limits"})
 WATCH_INTERVAL = 300.0
 """Seconds between looks at accounts that are logged in, when no cache's time says it."""
 
-_UNBUILT = ("smtp",)
 _PROXIED = ("imaps", "imap", "submissions", "submission", "smtp", "https", "http")
 """Listeners that a load balancer may stand before."""
 _SECTIONS = tuple(section.name for section in fields(Config))
@@ -99,6 +100,7 @@ class Host:
     balancers: Balancers
     spool: Spool
     flow: MailFlow
+    reception: Reception
     runner: LocalRunner
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
@@ -162,7 +164,6 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     @param reload: what C{trekctl reload} calls.
     @raise ConfigFault: a file, plugin or directory cannot be used.
     """
-    _refuse_unbuilt(config)
     plan_figures = dict(config.plans)
     plans, prefixes = Plans(plan_figures), _prefixes(config)
     # The directory sees the plans in force, those of later reloads too.
@@ -195,6 +196,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         balancers=Balancers(config.limits.proxy_networks),
         spool=spool,
         flow=flow,
+        reception=_reception(config, reactor),
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
         tls=_server_tls(config),
     )
@@ -240,15 +242,11 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
     )
 
 
-def _refuse_unbuilt(config: Config) -> None:
-    """
-    Say aloud what cannot be had yet, instead of not listening.
-
-    @raise ConfigFault: a listener is configured that does not exist yet.
-    """
-    wanted = [name for name in _UNBUILT if getattr(config.listen, name)]
-    if wanted:
-        raise ConfigFault(*(f"[listen] {name}: this version has no such listener yet" for name in wanted))
+def _reception(config: Config, reactor: Any) -> Reception:
+    """What mail from other servers has to pass."""
+    settings = config.reception
+    greylist = Greylist(settings, reactor) if settings.greylisting else None
+    return Reception(settings, None, open_filters(config, reactor), greylist)
 
 
 def _prefixes(config: Config) -> Prefixes:
@@ -258,7 +256,7 @@ def _prefixes(config: Config) -> Prefixes:
 def _server_tls(config: Config) -> ServerTLS | None:
     listen = config.listen
     wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
-    return ServerTLS(config.tls) if wanted else None
+    return ServerTLS(config.tls) if wanted or (listen.smtp and config.tls.certificate) else None
 
 
 def _open_spool(config: Config) -> SpoolFile:
@@ -285,12 +283,13 @@ def _listeners(
 ) -> Iterator[tuple[str, str, IProtocolFactory]]:
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
-    site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor)
+    site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor, host.reception)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
         "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
+        "smtp": lambda: SubmissionFactory(site, EXCHANGE, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
         "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
         "http": lambda: redirect_site(config.server.hostname, reactor),

@@ -1,8 +1,8 @@
 """
 The schema: one frozen dataclass per section, the only place that declares keys.
 
-Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}; all can
-be imported from here.  Sizes are octets and durations seconds once read.
+Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, mail from other
+servers in L{trekd.config.reception}; all can be imported from here.  Sizes are octets and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -34,6 +34,7 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.reception import ReceptionConfig
 
 __all__ = [
     "PLANS",
@@ -48,6 +49,7 @@ __all__ = [
     "LogConfig",
     "PlanConfig",
     "QueueConfig",
+    "ReceptionConfig",
     "SMTPConfig",
     "SNIConfig",
     "ServerConfig",
@@ -256,6 +258,12 @@ class SMTPConfig:
     hide_client_address: bool = setting(
         SWITCH, True, "Leave the submitting client's network address out of the Received field."
     )
+    max_hold: int = setting(
+        DURATION,
+        30 * DAY,
+        "How far ahead submitted mail may be dated to leave (FUTURERELEASE); 0 = not offered.",
+        at_most=365 * DAY,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +345,7 @@ class Config:
     limits: LimitsConfig = table(LimitsConfig)
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
+    reception: ReceptionConfig = table(ReceptionConfig)
     queue: QueueConfig = table(QueueConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)
