@@ -19,6 +19,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.python.failure import Failure
 
+from trekd.config.endpoints import socket_path
 from trekd.errors import ConfigFault
 
 BACKLOG = 1024
@@ -61,15 +62,6 @@ def listen(reactor: Any, service: str, endpoint: str, factory: IProtocolFactory,
         number = getattr(error, "errno", None) or 0
         reason = _HINTS.get(number) or str(error)
     raise ConfigFault(f"[listen] {service} = {endpoint!r}: {reason}")
-
-
-def socket_path(endpoint: str) -> str | None:
-    """The path of a C{unix:} endpoint string, C{None} for any other."""
-    kind, _, rest = endpoint.partition(":")
-    if kind != "unix":
-        return None
-    first = rest.split(":", 1)[0]
-    return first.removeprefix("address=")
 
 
 def _from_base(endpoint: str, base: str) -> str:

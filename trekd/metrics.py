@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
-from trekd.directory.interfaces import Account, Alias, DirectoryEntry, Group, IDirectory
+from trekd.directory.interfaces import Account, Alias, DirectoryEntry, Group, IDirectory, IDirectoryServers
 from trekd.errors import Refused
 from trekd.values import Address
 
@@ -39,6 +39,7 @@ class Sources:
     @ivar cache: gives passwords judged from memory, and those that were not.
     @ivar ghosts: gives connections whose peer had vanished.
     @ivar queued: gives messages that wait.
+    @ivar servers: of the directory; C{None} when it asks none.
     """
 
     census: Callable[[], Mapping[tuple[str, str], int]]
@@ -47,6 +48,7 @@ class Sources:
     cache: Callable[[], tuple[int, int]]
     ghosts: Callable[[], int]
     queued: Callable[[], Awaitable[int]]
+    servers: IDirectoryServers | None = None
 
 
 class Metrics:
@@ -112,6 +114,26 @@ class _Moment(Collector):
         yield _counter("trekmail_credential_cache", "Passwords judged from memory, or not.", "result", looked_up)
         yield CounterMetricFamily("trekmail_ghosts", "Connections whose peer had vanished.", value=sources.ghosts())
         yield GaugeMetricFamily("trekmail_queue_messages", "Messages that wait in the queue.", value=self._queued)
+        if sources.servers is not None:
+            yield from _directory(sources.servers)
+
+
+def _directory(directory: IDirectoryServers) -> Iterator[Metric]:
+    """How the directory's servers are, and what they answered."""
+    is_up = GaugeMetricFamily("trekmail_directory_server_up", "Directory servers that are used.", labels=("server",))
+    outages = CounterMetricFamily("trekmail_directory_server_outages", "Servers found down.", labels=("server",))
+    for server in directory.servers():
+        is_up.add_metric((server.uri,), not server.fault)
+        outages.add_metric((server.uri,), server.outages)
+    results = CounterMetricFamily(
+        "trekmail_directory_results", "Answers of directory servers.", labels=("operation", "result")
+    )
+    for labels, count in directory.results().items():
+        results.add_metric(labels, count)
+    yield from (is_up, outages, results)
+    yield GaugeMetricFamily(
+        "trekmail_directory_requests", "Questions that are asked now or wait.", value=directory.waiting()
+    )
 
 
 def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
@@ -163,6 +185,10 @@ class TimedDirectory:
     async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
         """See L{IDirectory.search}."""
         return await self._timed("search", self._directory.search(text, limit))
+
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory.describe}."""
+        return await self._timed("describe", self._directory.describe(address))
 
     async def close(self) -> None:
         """See L{IDirectory.close}."""

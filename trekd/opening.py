@@ -1,39 +1,27 @@
 """
-What the daemon and C{trekctl} open alike: the configuration file, the directory, the store.
+What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.plugin import getPlugins
 
-from trekd.config.loader import load
-from trekd.config.schema import Config
+from trekd.config.schema import Config, DNSConfig
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
+from trekd.dns.cache import Cache
+from trekd.dns.exchange import NetworkExchange
+from trekd.dns.resolver import Patience, Resolver
+from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
 from trekd.mime.reader import MimeReader
 from trekd.smtp.interfaces import IMessageFilter, IMessageFilterProvider
 from trekd.store.interfaces import IStore, IStoreProvider
 
-DEFAULT_CONFIG = "/etc/trekmail/trekmail.toml"
-
-
-def read_config(path: str) -> Config:
-    """
-    Read a configuration file.
-
-    @raise ConfigFault: with every complaint.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError as error:
-        raise ConfigFault(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ConfigFault(f"{path}: is not UTF-8 text") from None
-    return load(text, os.path.abspath(path))
+RESOLV_CONF = "/etc/resolv.conf"
 
 
 def _provider(interface: Any, name: str, key: str) -> Any:
@@ -88,3 +76,26 @@ def open_filters(config: Config, reactor: Any) -> tuple[IMessageFilter, ...]:
     return tuple(
         _provider(IMessageFilterProvider, name, key).make(config, reactor) for name in config.reception.filters
     )
+
+
+def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:
+    """The resolver of the configuration; what the host's own files say is read now."""
+    return Resolver(
+        *name_service(config, reactor), NetworkExchange(reactor), Cache(config.cache_size, reactor.seconds)
+    )
+
+
+def name_service(config: DNSConfig, reactor: Any) -> tuple[Servers, Patience, Mapping[str, tuple[str, ...]]]:
+    """Whom a resolver asks, how long, and what it need not ask."""
+    listed = tuple(map(configured, config.servers)) or resolv_conf(_text_of(RESOLV_CONF))
+    hosts = hosts_file(_text_of(config.hosts_file) if config.hosts_file else "")
+    return Servers(listed, reactor.seconds), Patience(config.timeout, config.attempts), hosts
+
+
+def _text_of(path: str) -> str:
+    """A file of the host, nothing when it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

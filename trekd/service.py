@@ -26,9 +26,9 @@ from twisted.python.components import Componentized
 
 from trekd import __version__, listening
 from trekd.config.schema import Config
+from trekd.configfile import DEFAULT_CONFIG, read_config
 from trekd.errors import ConfigFault
 from trekd.logs import line_observer
-from trekd.opening import DEFAULT_CONFIG, read_config
 from trekd.wiring import Host, compose
 
 CERTIFICATE_CHECK = 60.0

@@ -18,13 +18,14 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from trekd import __version__
 from trekd.config.schema import Config, PlanConfig
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis
+from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryServers
 from trekd.directory.watch import AccountWatch
+from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import open_directory, open_filters, open_store
+from trekd.opening import name_service, open_directory, open_filters, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -38,21 +39,24 @@ from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.spool import Spool, SpoolFile
+from trekd.queue.signing import Unsigned
+from trekd.queue.spool import Spool
+from trekd.queue.spoolfile import SpoolFile
 from trekd.smtp.greylist import Greylist
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.reception import Reception
 from trekd.smtp.session import EXCHANGE, LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
 from trekd.tls import ServerTLS
+from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
-from trekd.web.operations import Collaborators, Operations
+from trekd.web.operations import Operations
 from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
-RELOADABLE = frozenset({"tls", "plans", "limits"})
+RELOADABLE = frozenset({"tls", "plans", "limits", "dns"})
 """Sections whose change a running daemon takes over."""
 
 WATCH_INTERVAL = 300.0
@@ -80,6 +84,7 @@ class Host:
 
     @ivar config: what is in force, which after a reload is not all that the file says.
     @ivar plan_figures: the plans in force, shared with every room that asks for one.
+    @ivar servers: those that the directory asks; C{None} when it asks none.
     @ivar watch: looks after accounts that are logged in; idle with the embedded directory, whose changes are ours.
     @ivar tls: C{None} when no listener speaks TLS.
     @ivar started: Unix seconds.
@@ -90,6 +95,7 @@ class Host:
     reactor: Any
     store: IStore
     directory: CachedDirectory
+    servers: IDirectoryServers | None
     watch: AccountWatch
     plan_figures: dict[str, PlanConfig]
     guessing: Guessing
@@ -98,6 +104,7 @@ class Host:
     metrics: Metrics
     lag: LagMeter
     balancers: Balancers
+    resolver: Resolver
     spool: Spool
     flow: MailFlow
     reception: Reception
@@ -145,16 +152,21 @@ class Host:
         self.ledger.reconfigure(config.limits, prefixes)
         self.guessing.reconfigure(config.limits, prefixes)
         self.balancers.replace(config.limits.proxy_networks)
+        # The host's own files may have changed as well.
+        self.resolver.reconfigure(*name_service(config.dns, self.reactor))
         return tuple(sorted({"tls"} | changed & RELOADABLE)), tuple(sorted(left))
 
     def status(self) -> dict[str, Any]:
         """What C{trekctl status} shows beside the sessions."""
-        return {
+        facts = {
             "version": __version__,
             "hostname": self.config.server.hostname,
             "started": self.started,
             "listeners": [[service, endpoint] for service, endpoint, _ in self.listeners],
         }
+        if self.servers is not None:
+            facts["directory"] = [[each.uri, each.fault] for each in self.servers.servers()]
+        return facts
 
 
 def compose(config: Config, reactor: Any, reload: Reload) -> Host:
@@ -175,12 +187,13 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, reactor)
+    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
     host = Host(
         config=config,
         reactor=reactor,
         store=store,
         directory=directory,
+        servers=IDirectoryServers(own_directory, None),
         watch=AccountWatch(
             directory.refresh,
             lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
@@ -194,6 +207,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
+        resolver=open_resolver(config.dns, reactor),
         spool=spool,
         flow=flow,
         reception=_reception(config, reactor),
@@ -210,6 +224,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             cache=lambda: (directory.hits, directory.misses),
             ghosts=lambda: probe.found,
             queued=spool.count,
+            servers=host.servers,
         )
     )
     operations = _operations(host, own_directory, plans, reload)
@@ -291,8 +306,8 @@ def _listeners(
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "smtp": lambda: SubmissionFactory(site, EXCHANGE, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor)),
-        "http": lambda: redirect_site(config.server.hostname, reactor),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, host.ledger)),
+        "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),
     }

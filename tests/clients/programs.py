@@ -20,6 +20,15 @@ def require(program: str) -> str:
     pytest.skip(f"NOT TESTED: {program} is not installed")
 
 
+FAIL2BAN_FILTER = Path(__file__).parents[2] / "etc/fail2ban/filter.d/trekmail.conf"
+
+
+def addresses_to_ban(log: Path) -> list[str]:
+    """The addresses that fail2ban finds in a log, one for each line that counts."""
+    found = run(require("fail2ban-regex"), "--out", "id", str(log), str(FAIL2BAN_FILTER))
+    return found.stdout.decode().split()
+
+
 def run(
     *command: str, cwd: Path | None = None, input: bytes | None = None, status: int | None = 0
 ) -> subprocess.CompletedProcess[bytes]:

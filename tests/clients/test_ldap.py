@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.daemon import Daemon
+from tests.clients.programs import addresses_to_ban
 from tests.fakes.slapd import GROUPS, PEOPLE, SERVICE, Person, Slapd
 
 ALICE = Person("alice", "correct horse", name="Alice Liddell", more={"trekPlan": ["pro"]})
@@ -118,9 +119,10 @@ def test_trekctl_shows_the_plan_and_the_steps(daemon: Daemon) -> None:
     assert "kept in the ldap directory" in daemon.trekctl(*change, input="x\n", status=1)
 
 
-def test_sessions_of_a_suspended_account_end_within_the_caches_time(daemon: Daemon, slapd: Slapd) -> None:
+@pytest.mark.parametrize("status", ["suspended", "disabled"])
+def test_sessions_of_an_account_end_within_the_caches_time(daemon: Daemon, slapd: Slapd, status: str) -> None:
     client = log_in(daemon, "bob@example.com", "battery staple")
-    slapd.modify(BOB.dn, trekAccountStatus=["suspended"])
+    slapd.modify(BOB.dn, trekAccountStatus=[status])
     try:
         with pytest.raises((imaplib.IMAP4.abort, OSError)):
             deadline = time.monotonic() + CACHE_TIME + 5
@@ -135,7 +137,68 @@ def test_sessions_of_a_suspended_account_end_within_the_caches_time(daemon: Daem
     log_in(daemon, "bob@example.com", "battery staple").logout()
 
 
-def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> None:
+def test_a_new_password_works_at_once_and_the_old_one_no_more(daemon: Daemon, slapd: Slapd) -> None:
+    log_in(daemon, "bob@example.com", "battery staple").logout()
+    slapd.modify(BOB.dn, userPassword=["staple battery"])
+    try:
+        log_in(daemon, "bob@example.com", "staple battery").logout()
+        assert "AUTHENTICATIONFAILED" in refusal(daemon, "bob@example.com", "battery staple")
+    finally:
+        slapd.modify(BOB.dn, userPassword=["battery staple"])
+        daemon.trekctl("directory", "flush", "bob@example.com")
+
+
+NAMES = ("*)(uid=*@example.com", "\\2a@example.com", "alice*@example.com", "alice@example.com)(mail=*", "a" * 3000)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_made_to_change_the_filter_log_nobody_in(daemon: Daemon, name: str) -> None:
+    before = len(daemon.log)
+    client = imaplib.IMAP4_SSL("localhost", daemon.ports["imaps"], ssl_context=daemon.client_tls)
+    with pytest.raises(imaplib.IMAP4.error, match="AUTHENTICATIONFAILED"):
+        client.authenticate("PLAIN", lambda _: b"\0" + name.encode() + b"\0correct horse")
+    assert f"refused login {name[:400]!r} from 127.0.0.1: " in daemon.log[before:]
+
+
+def test_a_name_of_a_megabyte_is_refused_and_told(daemon: Daemon) -> None:
+    before = len(daemon.log)
+    plain = daemon.connect(daemon.ports["imaps"])
+    with daemon.client_tls.wrap_socket(plain, server_hostname="localhost") as client:
+        client.settimeout(10)
+        client.sendall(b"a LOGIN {1000000+}\r\n" + b"a" * 1_000_000 + b' "x"\r\n')
+        said = b""
+        while b"\r\na " not in said:
+            said += client.recv(4096)
+    assert b"a BAD Too large" in said
+    log_in(daemon, "alice@example.com", "correct horse").logout()
+    assert "IMAP session of None from 127.0.0.1 ended: 1000" in daemon.log[before:]
+
+
+def test_variants_of_a_name_are_one_account(daemon: Daemon) -> None:
+    clients = [log_in(daemon, name, "correct horse") for name in ("alice@example.com", "ALICE@Example.COM")]
+    assert "2 of" in daemon.trekctl("limits", "alice@example.com")
+    for name in (" alice@example.com", "alice@example.com ", "ａｌｉｃｅ@example.com", "alice@ｅxample.com"):
+        with pytest.raises(imaplib.IMAP4.error):
+            client = imaplib.IMAP4_SSL("localhost", daemon.ports["imaps"], ssl_context=daemon.client_tls)
+            client.authenticate("PLAIN", lambda _, name=name: b"\0" + name.encode() + b"\0correct horse")
+    for each in clients:
+        each.logout()
+
+
+def test_changed_plan_holds_at_the_next_login_after_the_caches_time(daemon: Daemon, slapd: Slapd) -> None:
+    with log_in(daemon, "bob@example.com", "battery staple"):
+        (before,) = daemon.trekctl_json("sessions", "bob@example.com")
+        slapd.modify(BOB.dn, trekPlan=["agency"])
+        time.sleep(CACHE_TIME + 0.1)
+        with log_in(daemon, "bob@example.com", "battery staple"):
+            plans = [each["plan"] for each in daemon.trekctl_json("sessions", "bob@example.com")]
+            assert (before["plan"], plans) == ("nano", ["nano", "agency"])
+            (usage,) = daemon.trekctl_json("limits", "bob@example.com")["usage"]
+            assert (usage["allowed"], usage["allowed_per_ip"]) == (150, 100)
+
+
+def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd, tmp_path: Path) -> None:
+    seen = len(daemon.log)
     slapd.stop()
     try:
         daemon.trekctl("directory", "flush")
@@ -146,12 +209,17 @@ def test_an_outage_is_never_a_wrong_password(daemon: Daemon, slapd: Slapd) -> No
             assert refused.value.smtp_code == 454
         shown = daemon.trekctl("directory", "test", "alice@example.com", status=1)
         assert "Connection refused" in shown
+        assert f"{slapd.tls_uri} is down: " in daemon.trekctl("status")
+        (tmp_path / "log").write_text(daemon.log[seen:])
+        assert (tmp_path / "log").read_text().count("no verdict (DirectoryDown)") == 3  # smtplib tries both mechanisms
+        assert addresses_to_ban(tmp_path / "log") == []
     finally:
         slapd.start()
     deadline = time.monotonic() + 10
     while True:
         try:
             log_in(daemon, "alice@example.com", "correct horse").logout()
+            assert f"{slapd.tls_uri} is up" in daemon.trekctl("status")
             return
         except imaplib.IMAP4.error as fault:
             assert "UNAVAILABLE" in str(fault)

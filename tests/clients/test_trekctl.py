@@ -39,7 +39,7 @@ def test_accounts_change_at_once_in_the_running_daemon(own_daemon: Daemon) -> No
     with pytest.raises((imaplib.IMAP4.abort, OSError)):
         client.noop()
     assert refused(own_daemon, "another")
-    own_daemon.trekctl("account", "set", "alice@example.com", "--status", "active")
+    own_daemon.trekctl("account", "resume", "alice@example.com")
     log_in(own_daemon, "another").logout()
 
 

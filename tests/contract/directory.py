@@ -8,7 +8,7 @@ from typing import Any
 
 from zope.interface.verify import verifyObject
 
-from trekd.directory.interfaces import Account, DirectoryEntry, IAccountAdministration, IDirectory, NewAccount, Status
+from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, NewAccount, Status
 from trekd.errors import AccountExists, BadCredentials, NoSuchAccount, SyntaxFault
 from trekd.values import Address
 
@@ -72,11 +72,17 @@ class DirectoryContract:
             self.assertIsNone(await self.directory.find(Address(local, "example.com")))
 
     async def test_search_looks_into_names_and_addresses(self) -> None:
-        alice = DirectoryEntry(ALICE, "Alice Liddell")
-        self.assertEqual(await self.directory.search("LIDD", 10), (alice,))
+        (alice,) = await self.directory.search("LIDD", 10)
+        self.assertEqual((alice.address, alice.display_name), (ALICE, "Alice Liddell"))
         self.assertEqual([entry.address for entry in await self.directory.search("example.com", 10)], [ALICE, BOB])
         self.assertEqual(len(await self.directory.search("example.com", 1)), 1)
         self.assertEqual(await self.directory.search("%", 10), ())
+
+    async def test_describe_knows_aliases_and_ignores_case(self) -> None:
+        for local in ("ALICE", "a.liddell"):
+            found = await self.directory.describe(Address(local, "example.com"))
+            self.assertEqual((found.address, found.display_name, found.is_group), (ALICE, "Alice Liddell", False))
+        self.assertIsNone(await self.directory.describe(NOBODY))
 
 
 class AdministrationContract(DirectoryContract):
@@ -140,6 +146,11 @@ class AdministrationContract(DirectoryContract):
             await self.refused(AccountExists, self.directory.change(Account(ALICE, "nano", aliases=aliases)))
         self.assertEqual(await self.directory.find(ALICE), before)
         await self.refused(NoSuchAccount, self.directory.change(Account(NOBODY, "nano")))
+
+    async def test_disabled_account_is_not_in_the_address_list(self) -> None:
+        await self.directory.change(Account(ALICE, "pro", "Alice", status=Status.DISABLED))
+        self.assertEqual([each.address for each in await self.directory.search("", 10)], [BOB])
+        self.assertIsNone(await self.directory.describe(ALICE))
 
     async def test_removed_account_is_gone_with_its_aliases(self) -> None:
         await self.directory.remove(Address("Alice", "example.com"))

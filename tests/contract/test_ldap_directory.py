@@ -10,8 +10,9 @@ from zope.interface.verify import verifyObject
 from tests.contract.directory import ALICE, DirectoryContract
 from tests.fakes.coroutines import CoroutineTestCase
 from tests.fakes.slapd import PEOPLE, SHA_512_CRYPT, Person, Slapd
-from trekd.directory.interfaces import IDirectoryDiagnosis
+from trekd.directory.interfaces import IDirectoryDiagnosis, IDirectoryServers
 from trekd.directory.ldap.directory import LDAPDirectory
+from trekd.errors import BadCredentials
 
 PLANS = frozenset({"nano", "starter", "pro", "agency"})
 
@@ -34,8 +35,17 @@ class LDAPDirectoryTests(DirectoryContract, CoroutineTestCase):
         cls.slapd = Slapd([alice, Person("bob", SHA_512_CRYPT)])
         cls.addClassCleanup(cls.slapd.close)
 
-    def test_provides_diagnosis(self) -> None:
+    def test_provides_diagnosis_and_servers(self) -> None:
         self.assertTrue(verifyObject(IDirectoryDiagnosis, self.directory))
+        self.assertTrue(verifyObject(IDirectoryServers, self.directory))
+
+    async def test_answers_are_counted_by_result(self) -> None:
+        await self.directory.authenticate(ALICE, "correct horse")
+        await self.refused(BadCredentials, self.directory.authenticate(ALICE, "wrong"))
+        results = self.directory.results()
+        self.assertEqual((results["bind", "invalidCredentials"], results["search", "success"] > 0), (1, True))
+        self.assertEqual([each.outages for each in self.directory.servers()], [0])
+        self.assertEqual(self.directory.waiting(), 0)
 
     async def setUp(self) -> None:
         self.directory = LDAPDirectory(self.slapd.config(**self.changes), PLANS, reactor)

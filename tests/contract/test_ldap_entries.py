@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Awaitable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from twisted.internet import reactor
@@ -91,10 +92,6 @@ class EntryTests(ServerTestCase):
             trekForward=["guest@example.net"],
         )
         slapd.modify(dns["locked"], pwdAccountLockedTime=["000001010000Z"])
-        slapd.add(
-            f"cn=elsewhere,{PEOPLE}",
-            {"objectClass": ["referral", "extensibleObject"], "ref": [f"ldap://127.0.0.1:1/{PEOPLE}"]},
-        )
 
     def setUp(self) -> None:
         super().setUp()
@@ -115,7 +112,9 @@ class EntryTests(ServerTestCase):
             self.assertEqual(account.principal, "alice@example.com")
         found = await self.directory.find(Address("ａｌｉｃｅ", "example.com"))
         self.assertTrue(found is None or found.address == ALICE)
-        await self.refused(BadCredentials, self.directory.authenticate(at("ａｌｉｃｅ"), "correct horse"))
+        for login in (at("ａｌｉｃｅ"), at("alice", "ｅxample.com"), at("jürgen"), at("alice", "bücher.example")):
+            await self.refused(BadCredentials, self.directory.authenticate(login, "correct horse"))
+        self.assert_logged("a login name that is not ASCII was refused")
 
     async def test_names_made_to_change_the_filter_find_nobody(self) -> None:
         for local in ("*", "*)(uid=*", "alice)(|(mail=*", "\\2a", "alice\0", "a" * 1_000_000, "alice*"):
@@ -161,6 +160,8 @@ class EntryTests(ServerTestCase):
         self.assertEqual(await self.directory.find(at("everybody")), expected)
         self.assertIsNone(await self.directory.find(at("inner")))
 
+        self.assert_logged(f"cn=team,{GROUPS} is in a loop of groups")
+
     async def test_catch_all_takes_what_nobody_has(self) -> None:
         self.assertIsNone(await self.directory.find(at("nobody")))
         directory = self.open(self.slapd.config(catch_all=True))
@@ -171,11 +172,9 @@ class EntryTests(ServerTestCase):
         await self.refused(BadCredentials, directory.authenticate(at("nobody"), "password"))
 
     async def test_address_list_has_people_and_lists_by_name(self) -> None:
-        self.assertEqual(
-            await self.directory.search("a", 2),
-            (DirectoryEntry(ALICE, "Alice Liddell"), DirectoryEntry(at("carol"), "carol")),
-        )
-        self.assertEqual(await self.directory.search("TEAM", 9), (DirectoryEntry(at("team"), "team"),))
+        found = [(hit.address, hit.display_name) for hit in await self.directory.search("a", 2)]
+        self.assertEqual(found, [(ALICE, "Alice Liddell"), (at("carol"), "carol")])
+        self.assertEqual(await self.directory.search("TEAM", 9), (DirectoryEntry(at("team"), "team", is_group=True),))
         self.assertEqual([hit.address for hit in await self.directory.search("(odd) *", 9)], [at("o'brien")])
         everybody = await self.directory.search("", 100)
         self.assertNotIn(at("disabled"), [hit.address for hit in everybody])
@@ -195,7 +194,7 @@ class EntryTests(ServerTestCase):
         await self.refused(DirectoryDown, directory.find(ALICE))
         self.assert_logged("refuses the service account cn=trekmail")
         self.slapd.secret_file.write_text("service secret\n")
-        while directory._failover.states()[0][1]:  # somebody is trying the server just now
+        while directory.servers()[0].fault:  # somebody is trying the server just now
             await deferLater(reactor, 0.01)
             with contextlib.suppress(DirectoryDown):
                 self.assertEqual((await directory.find(ALICE)).address, ALICE)
@@ -251,6 +250,25 @@ class EntryTests(ServerTestCase):
             bad = [step for step in await self.directory.explain(address, None) if not step.is_good]
             self.assertEqual(bad[0].name, name)
             self.assertIn(text, bad[0].text)
+
+
+class ReferralTests(ServerTestCase):
+    """A server that has a part of its tree elsewhere, and says so to the service account."""
+
+    async def test_referrals_are_told_and_not_followed(self) -> None:
+        slapd = Slapd([Person("alice", "correct horse")], schemas=(Path("/etc/ldap/schema/nis.schema"),))
+        self.addCleanup(slapd.close)
+        slapd.add(
+            f"cn=elsewhere,{PEOPLE}",
+            {"objectClass": ["referral", "extensibleObject"], "ref": [f"ldap://127.0.0.1:1/{PEOPLE}"]},
+        )
+        directory = self.open(slapd.config())
+        self.assertEqual((await directory.authenticate(ALICE, "correct horse")).address, ALICE)
+        self.assertEqual([each.address for each in await directory.search("", 10)], [ALICE])
+        self.assert_logged(f"{slapd.uri} refers to other servers for a part of {PEOPLE}")
+        elsewhere = self.open(slapd.config(base=f"cn=elsewhere,{PEOPLE}"))
+        await self.refused(DirectoryDown, elsewhere.authenticate(ALICE, "correct horse"))
+        self.assert_logged("referral (10)")
 
 
 class LimitTests(ServerTestCase):

@@ -28,7 +28,8 @@ from trekd.portal.prefixes import Prefixes
 from trekd.store.memory.boxes import Limits
 from trekd.store.memory.provider import MemoryStore
 from trekd.values import Address
-from trekd.web.operations import Collaborators, Operations
+from trekd.web.collaborators import Collaborators
+from trekd.web.operations import Operations
 
 
 @implementer(IDirectory, IAccountAdministration)
@@ -56,6 +57,10 @@ class DictDirectory:
     async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
         """See L{IDirectory}; finds nobody."""
         return ()
+
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory}; finds nobody."""
+        return None
 
     async def close(self) -> None:
         """See L{IDirectory}."""

@@ -4,6 +4,7 @@ A message reader that knows just enough for tests of the store: unencoded header
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,10 @@ class PlainReader:
 
     ENVELOPE holds the subject alone, C{parts} the header's length in decimal.
     """
+
+    def scan_file(self, descriptor: int, size: int) -> PlainFacts:
+        """Read a message in a file."""
+        return self.scan(os.pread(descriptor, size, 0))
 
     def scan(self, octets: bytes) -> PlainFacts:
         """Read a whole message; never raises."""

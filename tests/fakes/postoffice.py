@@ -3,32 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from zope.interface import implementer
 
 from tests.fakes.submission import FakeSink
 from trekd.directory.interfaces import Account, Alias, DirectoryEntry, Group, IDirectory
-from trekd.errors import BadCredentials, DirectoryDown, TrekError
+from trekd.errors import BadCredentials, DirectoryDown, MailboxExists, NoSuchMailbox, TrekError
 from trekd.store.interfaces import IMessageSink, NewMessage
-from trekd.values import Address, MailboxName, PrincipalId
+from trekd.values import INBOX, Address, MailboxName, PrincipalId
+
+
+@dataclass(frozen=True)
+class FakeState:
+    """What of a mailbox's state delivery looks at."""
+
+    name: MailboxName
+    special_use: tuple[str, ...] = ()
 
 
 class FakeBox:
-    """One account's INBOX."""
+    """
+    One account's mailboxes.
+
+    @ivar messages: those of INBOX.
+    @ivar others: those of other mailboxes by name.
+    @ivar used: octets that count against the quota; C{usage_failure} is raised instead of telling them.
+    """
 
     def __init__(self, principal: PrincipalId) -> None:
         self.principal = principal
         self.messages: list[bytes] = []
+        self.others: dict[str, list[bytes]] = {}
+        self.states = [FakeState(INBOX)]
+        self.subscribed: list[str] = []
         self.failure: Exception | None = None
+        self.used = 0
+        self.usage_failure: Exception | None = None
+
+    async def usage(self) -> tuple[int, int]:
+        if self.usage_failure is not None:
+            raise self.usage_failure
+        return self.used, len(self.messages)
 
     async def append(self, name: MailboxName, messages: Sequence[NewMessage]) -> None:
-        assert name.is_inbox
         if self.failure is not None:
             raise self.failure
+        if name not in [state.name for state in self.states]:
+            raise NoSuchMailbox
         for message in messages:
             content = message.content if isinstance(message.content, bytes) else await message.content.octets()
-            self.messages.append(message.prefix + content)
+            box = self.messages if name.is_inbox else self.others.setdefault(str(name), [])
+            box.append(message.prefix + content)
+
+    async def mailboxes(self) -> tuple[FakeState, ...]:
+        return tuple(self.states)
+
+    async def create(self, name: MailboxName, special_use: tuple[str, ...] = ()) -> None:
+        if name in [state.name for state in self.states]:
+            raise MailboxExists
+        self.states.append(FakeState(name, special_use))
+
+    async def subscribe(self, name: MailboxName) -> None:
+        self.subscribed.append(str(name))
 
 
 class FakePost:
@@ -69,6 +107,9 @@ class FakeDirectory:
 
     async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
         return ()
+
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        return None
 
     async def close(self) -> None:
         pass

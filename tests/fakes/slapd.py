@@ -163,7 +163,14 @@ class Slapd:
         size_limit: str = "unlimited",
         certificate_days: int = 30,
         certificate_names: Sequence[str] = ("localhost", "127.0.0.1"),
+        schemas: Sequence[Path] = (),
+        group_class: str = "groupOfNames",
     ) -> None:
+        """
+        @param schemas: more than the usual ones; the access rules are then those of a directory where the service
+            account may read all but passwords, as in Active Directory.
+        @param group_class: whose members have C{memberOf}.
+        """
         self._program = require_slapd()
         self._folder = Path(tempfile.mkdtemp(prefix="trekmail-slapd-"))
         self.authority = Authority(self._folder)
@@ -176,7 +183,7 @@ class Slapd:
         self.secret_file.chmod(0o600)
         self._process: subprocess.Popen[bytes] | None = None
         try:
-            self._write_config(size_limit)
+            self._write_config(size_limit, schemas, group_class)
             self._load(people)
             self.start()
         except BaseException:
@@ -269,9 +276,11 @@ class Slapd:
 
     # Making
 
-    def _write_config(self, size_limit: str) -> None:
+    def _write_config(self, size_limit: str, schemas: Sequence[Path], group_class: str) -> None:
         (self._folder / "db").mkdir()
         schema = "".join(f"include /etc/ldap/schema/{name}.schema\n" for name in ("core", "cosine", "inetorgperson"))
+        schema += "".join(f"include {path}\n" for path in schemas)
+        rules = _OPEN_RULES if schemas else _shipped_rules()
         (self._folder / "slapd.conf").write_text(
             f"""{schema}include {_SCHEMA}
 modulepath /usr/lib/ldap
@@ -292,9 +301,10 @@ maxsize 268435456
 dbnosync
 index objectClass,mail,trekAlias,uid,member eq
 limits dn.exact="{SERVICE}" size={size_limit}
-{_shipped_rules()}
+{rules}
 access to * by self read by * none
 overlay memberof
+memberof-group-oc {group_class}
 overlay ppolicy
 ppolicy_default "cn=policy,{SUFFIX}"
 ppolicy_use_lockout
@@ -339,6 +349,10 @@ ppolicy_use_lockout
                 if not alive or time.monotonic() > deadline:
                     raise AssertionError((self._folder / "log").read_text()) from None
                 time.sleep(0.02)
+
+
+_OPEN_RULES = f"""access to attrs=userPassword by anonymous auth by * none
+access to * by dn.exact="{SERVICE}" read by * break"""
 
 
 def _shipped_rules() -> str:

@@ -4,6 +4,9 @@ Properties of the MIME room: no octets make it raise, and what it says is always
 
 from __future__ import annotations
 
+import os
+from unittest.mock import patch
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +23,7 @@ from trekd.mime.header import (
     remove_fields,
     split_header,
 )
+from trekd.mime.octets import FileOctets
 from trekd.mime.parts import Part, unpack
 from trekd.mime.scanner import ScannedMessage, scan
 from trekd.mime.sections import KINDS, Section, cut, cut_header, decoded
@@ -212,3 +216,15 @@ def test_lone_carriage_returns_are_line_ends_when_nothing_else_is(octets: bytes)
     octets = octets.replace(b"\r", b"").replace(b"\n", b"\r")
     assert scan(octets).parts == scan(octets.replace(b"\r", b"\n")).parts
     assert body_offset(octets.replace(b"\r", b"\n"), 0, len(octets)) == split_header(octets)
+
+
+@given(st.one_of(mail_like(), mutated()), st.sampled_from([80, 100, 1000]))
+def test_a_message_in_a_file_is_read_as_one_in_memory(octets: bytes, window: int) -> None:
+    """However small the piece of it that is in memory."""
+    descriptor = os.memfd_create("message")
+    try:
+        os.write(descriptor, octets)
+        with patch("trekd.mime.octets.WINDOW", window):
+            assert scan(FileOctets(descriptor, len(octets))) == scan(octets)
+    finally:
+        os.close(descriptor)

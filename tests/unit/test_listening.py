@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.protocol import Factory
 
 from trekd.errors import ConfigFault
-from trekd.listening import listen, socket_path
+from trekd.listening import listen
 
 
 @pytest.fixture
@@ -88,9 +88,3 @@ def test_a_living_socket_is_not_taken_over(opened: object, tmp_path: Path) -> No
 def test_an_impossible_endpoint_is_a_complaint(opened: object, endpoint: str) -> None:
     with pytest.raises(ConfigFault, match="imaps"):
         opened(endpoint)
-
-
-def test_socket_path_of_endpoints() -> None:
-    assert socket_path("unix:/run/trekmail/control:mode=600") == "/run/trekmail/control"
-    assert socket_path("unix:address=/x") == "/x"
-    assert socket_path("tcp:993") is None

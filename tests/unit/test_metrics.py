@@ -10,9 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
+from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from trekd.directory.interfaces import Account, IDirectory
+from trekd.directory.interfaces import Account, DirectoryServer, IDirectory, IDirectoryServers
 from trekd.errors import BadCredentials, DirectoryDown
 from trekd.metrics import LAG_INTERVAL, LagMeter, Metrics, Sources, TimedDirectory
 from trekd.values import Address
@@ -67,6 +68,33 @@ def test_figures_of_all_rooms_are_shown() -> None:
     assert samples(metrics)["trekmail_refused_connections_total", "total"] == 1
 
 
+@implementer(IDirectoryServers)
+class Servers:
+    """One that is up, one that is down."""
+
+    def servers(self) -> tuple[DirectoryServer, ...]:
+        return DirectoryServer("ldap://a"), DirectoryServer("ldap://b", "Connection refused", 2)
+
+    def results(self) -> dict[tuple[str, str], int]:
+        return {("bind", "invalidCredentials"): 5}
+
+    def waiting(self) -> int:
+        return 6
+
+
+def test_servers_of_the_directory_are_shown() -> None:
+    metrics = Metrics()
+    nothing: Counter[str] = Counter()
+    metrics.show(Sources(dict, nothing, nothing, lambda: (0, 0), int, _three, Servers()))
+    verifyObject(IDirectoryServers, Servers())
+    found = samples(metrics)
+    assert found["trekmail_directory_server_up", "ldap://a"] == 1
+    assert found["trekmail_directory_server_up", "ldap://b"] == 0
+    assert found["trekmail_directory_server_outages_total", "ldap://b"] == 2
+    assert found["trekmail_directory_results_total", "bind", "invalidCredentials"] == 5
+    assert found["trekmail_directory_requests",] == 6
+
+
 def test_two_hosts_share_no_figures() -> None:
     first, second = Metrics(), Metrics()
     first.lag.observe(1)
@@ -107,6 +135,9 @@ class Directory:
     async def search(self, text: str, limit: int) -> tuple[()]:
         return ()
 
+    async def describe(self, address: Address) -> None:
+        self.clock.advance(0.5)
+
     async def close(self) -> None:
         pass
 
@@ -126,3 +157,5 @@ def test_directory_is_timed_by_question_and_outcome(fault: Exception | None, out
     found = samples(metrics)
     assert found["trekmail_directory_seconds_sum", *sorted(("authenticate", outcome))] == 1
     assert found["trekmail_directory_seconds_sum", "answered", "find"] == 0.25
+    result_of(directory.describe(ALICE))
+    assert samples(metrics)["trekmail_directory_seconds_sum", "answered", "describe"] == 0.5

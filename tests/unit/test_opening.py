@@ -11,9 +11,10 @@ import twisted.plugins
 from tests.fakes.running import PumpedReactor
 from trekd.config.loader import load
 from trekd.config.schema import Config
+from trekd.configfile import read_config
 from trekd.errors import ConfigFault
 from trekd.mime.reader import MimeReader
-from trekd.opening import open_directory, open_store, read_config
+from trekd.opening import open_directory, open_store
 from trekd.store.memory.provider import MemoryStore
 
 PLUGIN = """\

@@ -38,6 +38,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--status", choices=("active", "suspended", "disabled"))
     parser.add_argument("--subscription", metavar="ID", help="accounts with the same one may share connections")
     _with_address(verbs, "suspend", suspend, "no login; mail is kept and still arrives; ends its sessions")
+    _with_address(verbs, "resume", resume, "let a suspended or disabled account log in again")
     parser = _with_address(verbs, "remove", remove, "remove an account; its mail stays unless --delete-mail")
     parser.add_argument("--delete-mail", action="store_true", help="delete its mail too, for good")
     parser = verbs.add_parser("import", help="add accounts from a CSV file, all or none")
@@ -126,6 +127,11 @@ def change(session: Session) -> int:
 def suspend(session: Session) -> int:
     """C{trekctl account suspend}"""
     return _change(session, {"status": "suspended"}, "suspended")
+
+
+def resume(session: Session) -> int:
+    """C{trekctl account resume}"""
+    return _change(session, {"status": "active"}, "resumed")
 
 
 def remove(session: Session) -> int:

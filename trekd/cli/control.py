@@ -13,8 +13,8 @@ from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote, urlencode
 
 from trekd.cli.failures import NO_DAEMON, CommandFailure, OperationRefused
+from trekd.config.endpoints import socket_path
 from trekd.config.schema import Config
-from trekd.listening import socket_path
 
 Path = tuple[str, ...]
 
@@ -125,11 +125,12 @@ def _unbroken() -> Iterator[None]:
         raise CommandFailure(text, status=NO_DAEMON) from fault
 
 
-def connect(config: Config, needs_daemon: bool) -> Control:
+def connect(config: Config, needs_daemon: bool, is_debugging: bool = False) -> Control:
     """
     Reach the daemon, or the files when it is down.
 
     @param needs_daemon: whether files alone are no use.
+    @param is_debugging: show on standard error what goes on inside.
     @raise CommandFailure: neither can be reached.
     @raise ConfigFault: the files cannot be used.
     """
@@ -149,6 +150,6 @@ def connect(config: Config, needs_daemon: bool) -> Control:
             raise CommandFailure(f"{path}: {fault.strerror or fault}", status=NO_DAEMON) from None
     if needs_daemon:
         raise CommandFailure(reason, status=NO_DAEMON)
-    from trekd.cli.files import FileControl  # starts a reactor, so only when it must
+    from trekd.cli.files import FileControl  # loads Twisted and a reactor, so only when it must
 
-    return FileControl(config)
+    return FileControl(config, is_debugging)

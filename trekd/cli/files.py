@@ -5,6 +5,7 @@ The operations in this process, on the files themselves, for when no daemon runs
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from twisted.internet import reactor as _installed
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
 from trekd.cli.control import Path, checked, octets_of
@@ -21,7 +23,8 @@ from trekd.errors import ConfigFault
 from trekd.opening import open_directory, open_store
 from trekd.portal.plans import Plans
 from trekd.store.interfaces import IStore
-from trekd.web.operations import Collaborators, Operations
+from trekd.web.collaborators import Collaborators
+from trekd.web.operations import Operations
 from trekd.web.routes import Call, Reply, perform
 
 T = TypeVar("T")
@@ -40,12 +43,14 @@ class FileControl:
     adds stays readable for the daemon.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, is_debugging: bool) -> None:
         """
         Open the directory; the store is opened when an operation needs it.
 
+        @param is_debugging: show on standard error what goes on inside.
         @raise ConfigFault: it cannot be used.
         """
+        _begin_logging(is_debugging)
         self._config = config
         self._store: IStore | None = None
         if not _reactor.running:
@@ -113,6 +118,12 @@ class FileControl:
         if isinstance(result, Failure):
             result.raiseException()
         return result
+
+
+def _begin_logging(is_shown: bool) -> None:
+    """Send what the rooms log to standard error or nowhere: failures are told in one line."""
+    observers = [textFileLogObserver(sys.stderr)] if is_shown else []
+    globalLogBeginner.beginLoggingTo(observers, discardBuffer=not is_shown, redirectStandardIO=False)
 
 
 async def _awaited(work: Awaitable[T]) -> T:

@@ -11,15 +11,13 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
-from twisted.logger import globalLogBeginner, textFileLogObserver
-
 from trekd import __version__
 from trekd.cli import accounts, directory, mail, server
 from trekd.cli.failures import FAILED, CommandFailure
 from trekd.cli.output import print_json
 from trekd.cli.session import Session
+from trekd.configfile import DEFAULT_CONFIG
 from trekd.errors import ConfigFault
-from trekd.opening import DEFAULT_CONFIG
 
 INTERRUPTED = 130
 
@@ -53,7 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     @return: the exit code.
     """
     options = make_parser().parse_args(argv)
-    _begin_logging(options.debug)
     os.umask(0o077)
     try:
         with Session(options) as session:
@@ -69,12 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         return _tell(("interrupted",), "interrupted", INTERRUPTED, options.json)
-
-
-def _begin_logging(is_shown: bool) -> None:
-    """Send what the rooms log to standard error or nowhere: failures are told in one line."""
-    observers = [textFileLogObserver(sys.stderr)] if is_shown else []
-    globalLogBeginner.beginLoggingTo(observers, discardBuffer=not is_shown, redirectStandardIO=False)
 
 
 def _tell(lines: Sequence[str], code: str, status: int, as_json: bool) -> int:

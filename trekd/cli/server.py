@@ -45,6 +45,8 @@ def status(session: Session) -> int:
         shown["started"] = f"{time_text(started)} (up {span_text(time.time() - started)})"
     if isinstance(listeners := facts.get("listeners"), list):
         shown["listeners"] = [f"{name} on {endpoint}" for name, endpoint in listeners]
+    if isinstance(servers := facts.get("directory"), list):
+        shown["directory"] = [f"{uri} is down: {fault}" if fault else f"{uri} is up" for uri, fault in servers]
     services = ", ".join(f"{name} {count}" for name, count in counted["services"].items())
     shown["sessions"] = f"{counted['total']}, {counted['logged_in']} logged in" + (f" ({services})" if services else "")
     print_fields(shown)

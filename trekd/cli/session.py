@@ -8,7 +8,7 @@ from argparse import Namespace
 
 from trekd.cli.control import Control, connect
 from trekd.config.schema import Config
-from trekd.opening import read_config
+from trekd.configfile import read_config
 
 
 class Session:
@@ -42,7 +42,7 @@ class Session:
         @raise CommandFailure: there is none.
         """
         if self._control is None:
-            self._control = connect(self.config(), needs_daemon)
+            self._control = connect(self.config(), needs_daemon, self.options.debug)
         return self._control
 
     def __enter__(self) -> Session:

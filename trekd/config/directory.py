@@ -10,6 +10,26 @@ from dataclasses import dataclass
 from trekd.config.fields import rows, setting, table
 from trekd.config.kinds import COUNT, DURATION, LDAP_URIS, NAME, PATH, SWITCH, TEXT, choice
 
+_CARD = {
+    "attr_given_name": "givenName",
+    "attr_family_name": "sn",
+    "attr_work_phone": "telephoneNumber",
+    "attr_home_phone": "homePhone",
+    "attr_cell_phone": "mobile",
+    "attr_fax": "facsimileTelephoneNumber",
+    "attr_organization": "o",
+    "attr_unit": "ou",
+    "attr_title": "title",
+    "attr_street": "street",
+    "attr_locality": "l",
+    "attr_region": "st",
+    "attr_postal_code": "postalCode",
+    "attr_country": "",
+    "attr_note": "",
+    "attr_photo": "jpegPhoto",
+}
+"""What the address list tells of inetOrgPerson entries (RFC 2798).  Notes are often not meant for everybody."""
+
 PRESETS: Mapping[str, Mapping[str, str]] = {
     "trekmail": {
         "filter": "(&(objectClass=inetOrgPerson)(|(mail={user})(trekAlias={user})))",
@@ -27,6 +47,7 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "member",
         "attr_forward": "trekForward",
+        **_CARD,
     },
     "inetorgperson": {
         "filter": "(&(objectClass=inetOrgPerson)(mail={user}))",
@@ -43,6 +64,7 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "member",
         "attr_forward": "",
+        **_CARD,
     },
     "qmail-ldap": {
         "filter": "(&(objectClass=qmailUser)(|(mail={user})(mailAlternateAddress={user})))",
@@ -59,6 +81,7 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "dnMember",
         "attr_forward": "rfc822Member",
+        **_CARD,
     },
     "active-directory": {
         "filter": "(&(objectCategory=person)(objectClass=user)"
@@ -78,6 +101,12 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "member",
         "attr_forward": "",
+        **_CARD,
+        "attr_organization": "company",
+        "attr_unit": "department",
+        "attr_street": "streetAddress",
+        "attr_country": "co",
+        "attr_photo": "thumbnailPhoto",
     },
 }
 """Preset name to the defaults it gives; the loader puts them under the keys that are written."""
@@ -208,10 +237,54 @@ class LDAPConfig:
         TEXT, _DEFAULT["attr_groups"], "Attribute with the DNs of the entry's groups; empty = none."
     )
     attr_member: str = setting(
-        TEXT, _DEFAULT["attr_member"], "Attribute of distribution lists with their members' DNs; empty = none."
+        TEXT,
+        _DEFAULT["attr_member"],
+        "Attribute of distribution lists with their members' DNs, or memberUid with their uids; empty = none.",
     )
     attr_forward: str = setting(
         TEXT, _DEFAULT["attr_forward"], "Attribute of distribution lists with further members' addresses; empty = none."
+    )
+    attr_given_name: str = setting(
+        TEXT, _DEFAULT["attr_given_name"], "Address list: attribute with the given name; empty = none."
+    )
+    attr_family_name: str = setting(
+        TEXT, _DEFAULT["attr_family_name"], "Address list: attribute with the family name; empty = none."
+    )
+    attr_work_phone: str = setting(
+        TEXT, _DEFAULT["attr_work_phone"], "Address list: attribute with telephone numbers at work; empty = none."
+    )
+    attr_home_phone: str = setting(
+        TEXT, _DEFAULT["attr_home_phone"], "Address list: attribute with telephone numbers at home; empty = none."
+    )
+    attr_cell_phone: str = setting(
+        TEXT, _DEFAULT["attr_cell_phone"], "Address list: attribute with mobile numbers; empty = none."
+    )
+    attr_fax: str = setting(TEXT, _DEFAULT["attr_fax"], "Address list: attribute with fax numbers; empty = none.")
+    attr_organization: str = setting(
+        TEXT, _DEFAULT["attr_organization"], "Address list: attribute with the organisation's name; empty = none."
+    )
+    attr_unit: str = setting(TEXT, _DEFAULT["attr_unit"], "Address list: attribute with the department; empty = none.")
+    attr_title: str = setting(TEXT, _DEFAULT["attr_title"], "Address list: attribute with the job title; empty = none.")
+    attr_street: str = setting(
+        TEXT, _DEFAULT["attr_street"], "Address list: attribute with street and number; empty = none."
+    )
+    attr_locality: str = setting(
+        TEXT, _DEFAULT["attr_locality"], "Address list: attribute with the town; empty = none."
+    )
+    attr_region: str = setting(
+        TEXT, _DEFAULT["attr_region"], "Address list: attribute with the state or province; empty = none."
+    )
+    attr_postal_code: str = setting(
+        TEXT, _DEFAULT["attr_postal_code"], "Address list: attribute with the postal code; empty = none."
+    )
+    attr_country: str = setting(
+        TEXT, _DEFAULT["attr_country"], "Address list: attribute with the country; empty = none."
+    )
+    attr_note: str = setting(
+        TEXT, _DEFAULT["attr_note"], "Address list: attribute with a note that everybody may read; empty = none."
+    )
+    attr_photo: str = setting(
+        TEXT, _DEFAULT["attr_photo"], "Address list: attribute with a JPEG picture of at most 256 KiB; empty = none."
     )
     default_plan: str = setting(NAME, "nano", "Plan of entries without one.")
     plans: tuple[LDAPPlanConfig, ...] = rows(LDAPPlanConfig)

@@ -42,6 +42,15 @@ def read_endpoint(value: object, base: str) -> str:
     return value if check is None else check(parts, base)
 
 
+def socket_path(endpoint: str) -> str | None:
+    """The path of a C{unix:} endpoint string, C{None} for any other."""
+    kind, _, rest = endpoint.partition(":")
+    if kind != "unix":
+        return None
+    first = rest.split(":", 1)[0]
+    return first.removeprefix("address=")
+
+
 def _split(text: str) -> list[str]:
     """Cut at each C{:} without a backslash before it; backslashes stay."""
     parts, at = [], 0

@@ -117,6 +117,23 @@ def _network(value: object, base: str) -> str:
         raise ValueError("must be an IP network such as 192.0.2.0/24 or 2001:db8::/32") from None
 
 
+def _name_server(value: object, base: str) -> str:
+    text = _text(value, base)
+    match = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{1,5}))?|([0-9.]+)(?::([0-9]{1,5}))?|([0-9A-Fa-f:.]+)", text)
+    try:
+        if match is None:
+            raise ValueError
+        host = ipaddress.ip_address(match[1] or match[3] or match[5])
+        port = int(match[2] or match[4] or 53)
+        if not 1 <= port <= 65535:
+            raise ValueError
+    except ValueError:
+        raise ValueError("must be an IP address such as 127.0.0.1, 192.0.2.1:5353 or [::1]:5353") from None
+    if port == 53:
+        return str(host)
+    return f"[{host}]:{port}" if host.version == 6 else f"{host}:{port}"
+
+
 # --- Numbers --------------------------------------------------------------------------------------
 
 _SIZE = re.compile(r"([0-9]{1,15})\s*(?:([kmgt])i?)?b?", re.IGNORECASE)
@@ -228,6 +245,7 @@ NAME = Kind("name", _name, write_text)
 NAMES = list_of(NAME)
 HOSTNAME = Kind("host name", _hostname, write_text)
 DOMAINS = list_of(Kind("domain", _served_domain, write_text))
+NAME_SERVERS = list_of(Kind("name server", _name_server, write_text))
 CERTIFICATE_NAMES = list_of(Kind("host name", _certificate_name, write_text))
 ADDRESS = Kind("mail address", _address, write_text)
 LDAP_URIS = list_of(Kind("LDAP URI", _ldap_uri, write_text))

@@ -77,7 +77,11 @@ class LimitsConfig:
         COUNT, 64, "Leading bits of an IPv6 address that count as one address.", at_least=32, at_most=128
     )
     unauthenticated_per_ip: int = setting(
-        COUNT, 50, "Connections of one address that have not logged in.", at_least=1, at_most=100_000
+        COUNT,
+        50,
+        "Connections of one address that have not logged in, over IMAP, submission, HTTPS and HTTP together.",
+        at_least=1,
+        at_most=100_000,
     )
     smtp_per_ip: int = setting(
         COUNT, 20, "Connections of one address to the smtp listener.", at_least=1, at_most=100_000

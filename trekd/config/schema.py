@@ -2,7 +2,8 @@
 The schema: one frozen dataclass per section, the only place that declares keys.
 
 Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, mail from other
-servers in L{trekd.config.reception}; all can be imported from here.  Sizes are octets and durations seconds once read.
+servers in L{trekd.config.reception}, names in L{trekd.config.names}; all can be imported from here.  Sizes are octets
+and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -34,11 +35,13 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.names import DNSConfig
 from trekd.config.reception import ReceptionConfig
 
 __all__ = [
     "PLANS",
     "Config",
+    "DNSConfig",
     "DirectoryConfig",
     "IMAPConfig",
     "LDAPConfig",
@@ -347,5 +350,6 @@ class Config:
     smtp: SMTPConfig = table(SMTPConfig)
     reception: ReceptionConfig = table(ReceptionConfig)
     queue: QueueConfig = table(QueueConfig)
+    dns: DNSConfig = table(DNSConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

@@ -130,6 +130,10 @@ class CachedDirectory:
         """See L{IDirectory.search}."""
         return await self._directory.search(text, limit)
 
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory.describe}."""
+        return await self._directory.describe(address)
+
     async def close(self) -> None:
         """See L{IDirectory.close}."""
         await self._directory.close()

@@ -7,7 +7,7 @@ All methods are asynchronous.  A directory that does not answer raises L{Directo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -86,12 +86,50 @@ class Alias:
     targets: tuple[Address, ...]
 
 
+class Phone(Enum):
+    """What a telephone number is for; the values are RFC 6350 §6.4.1's types."""
+
+    WORK = "work"
+    HOME = "home"
+    CELL = "cell"
+    FAX = "fax"
+
+
+@dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """Where somebody is reached by post (RFC 6350 §6.3.1); what is not known is empty."""
+
+    street: str = ""
+    locality: str = ""
+    region: str = ""
+    code: str = ""
+    country: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class DirectoryEntry:
-    """A person or group of the organisation's address list."""
+    """
+    A person or group of the organisation's address list, with what a vCard can tell (RFC 6350); what is not known is
+    empty.
+
+    @ivar phones: what for, and the number as it is written.
+    @ivar unit: of the organisation.
+    @ivar photo: JPEG; L{IDirectory.describe} alone gives it.
+    @ivar is_group: a distribution list.
+    """
 
     address: Address
     display_name: str
+    given_name: str = ""
+    family_name: str = ""
+    phones: tuple[tuple[Phone, str], ...] = ()
+    organization: str = ""
+    unit: str = ""
+    title: str = ""
+    post: PostalAddress = PostalAddress()
+    note: str = ""
+    photo: bytes = b""
+    is_group: bool = False
 
 
 class IDirectory(Interface):
@@ -114,7 +152,19 @@ class IDirectory(Interface):
         """
 
     def search(text: str, limit: int) -> Awaitable[tuple[DirectoryEntry, ...]]:
-        """At most C{limit} entries whose name or address contains the text, by name."""
+        """
+        At most C{limit} entries whose name or address contains the text, by name; disabled accounts are left out.
+
+        @raise DirectoryDown: no verdict.
+        """
+
+    def describe(address: Address) -> Awaitable[DirectoryEntry | None]:
+        """
+        The entry of the address list that has the address, as its own or as an alias; C{None} for a disabled account
+        and for an address that nobody has.
+
+        @raise DirectoryDown: no verdict.
+        """
 
     def close() -> Awaitable[None]:
         """End connections and threads."""
@@ -133,6 +183,33 @@ class Step:
     name: str
     text: str
     is_good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryServer:
+    """
+    A server that a directory asks.
+
+    @ivar fault: why it is passed over now; empty while it is up.
+    @ivar outages: how often it was found to be down since the start.
+    """
+
+    uri: str
+    fault: str = ""
+    outages: int = 0
+
+
+class IDirectoryServers(Interface):
+    """What a directory adds that asks servers: how they are."""
+
+    def servers() -> tuple[DirectoryServer, ...]:
+        """The servers, in the order in which they are tried."""
+
+    def results() -> Mapping[tuple[str, str], int]:
+        """Answers since the start, by operation (C{search}, C{bind}) and name of the result code (RFC 4511 §4.1.9)."""
+
+    def waiting() -> int:
+        """Questions that are asked now or wait."""
 
 
 class IDirectoryDiagnosis(Interface):

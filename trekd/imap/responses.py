@@ -136,6 +136,10 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.MailLoop: _no("[CANNOT] The message goes in circles"),
     errors.BadMessage: _no("[CANNOT] The message is malformed"),
     errors.QueueFull: _no("[UNAVAILABLE] The server is busy; try again later"),
+    errors.RemoteRefused: _no("[CANNOT] Another server refused that"),
+    errors.RemoteDeferred: _no("[UNAVAILABLE] Another server cannot be used now; try again later"),
+    errors.LaneClosed: _no("[UNAVAILABLE] Another server cannot be used now; try again later"),
+    errors.NameServiceDown: _no("[UNAVAILABLE] Names cannot be looked up now; try again later"),
 }
 
 

@@ -12,6 +12,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
+from typing import TypeVar
+
+from trekd.mime.octets import Octets
 
 MAX_HEADER = 1 << 20
 """Octets of one header that are looked at for facts; what follows is only stored."""
@@ -22,6 +25,8 @@ MAX_FIELDS = 10_000
 MAX_VALUE = 1 << 16
 """Octets of one value, or of several joined, that are looked at."""
 
+AnyOctets = TypeVar("AnyOctets", bound=Octets)
+
 FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.M)
 """C{field-name *WSP ":" unstructured} (RFC 5322 §2.2, §4.5); groups: name and folded value."""
 
@@ -31,18 +36,19 @@ _REMEMBERED = 1000
 _RAW = re.compile(rb"([^\n:]*+)[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 
 
-def line_feeds(octets: bytes) -> bytes:
+def line_feeds(octets: AnyOctets) -> AnyOctets | bytes:
     """
     Octets of the same length whose lines end in LF, with or without CR before it: offsets stay valid.
 
     @return: C{octets} itself, unless its only line ends are bare CRs.
     """
-    if b"\n" in octets or b"\r" not in octets:
+    end = len(octets)
+    if octets.find(b"\n", 0, end) >= 0 or octets.find(b"\r", 0, end) < 0:
         return octets
-    return octets.replace(b"\r", b"\n")
+    return octets[0:end].replace(b"\r", b"\n")
 
 
-def body_offset(octets: bytes, start: int, limit: int) -> int:
+def body_offset(octets: Octets, start: int, limit: int) -> int:
     """
     Where the body begins: behind the first empty line from C{start} on, C{limit} when there is none.
 
@@ -70,14 +76,14 @@ def unfold(value: bytes) -> bytes:
     return value.translate(None, b"\r\n") if b"\n" in value else value
 
 
-def fields(octets: bytes, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
+def fields(octets: Octets, start: int, stop: int) -> Iterator[tuple[bytes, bytes]]:
     """
     Each field's name in lower case and folded value (L{unfold} it), in order.
 
     @param octets: with LF line ends (L{line_feeds}).
     @param stop: where the header ends; what is past L{MAX_HEADER} or L{MAX_FIELDS} is left out.
     """
-    found = FIELD.finditer(octets, start, min(stop, start + MAX_HEADER))
+    found = FIELD.finditer(octets[start : min(stop, start + MAX_HEADER)])
     for match in islice(found, MAX_FIELDS):
         yield match[1].lower(), match[2]
 

@@ -5,6 +5,7 @@ The MIME room as one object, for rooms that may not import it.
 from __future__ import annotations
 
 from trekd.mime.fold import fold
+from trekd.mime.octets import FileOctets
 from trekd.mime.scanner import ScannedMessage, scan
 from trekd.mime.text import header_contains, text_contains
 
@@ -19,6 +20,15 @@ class MimeReader:
     def scan(self, octets: bytes) -> ScannedMessage:
         """Read a whole message (L{trekd.mime.scanner.scan})."""
         return scan(octets)
+
+    def scan_file(self, descriptor: int, size: int) -> ScannedMessage:
+        """
+        Read a message in an open file, piece by piece.
+
+        @param size: octets.
+        @raise OSError: it cannot be read.
+        """
+        return scan(FileOctets(descriptor, size))
 
     def header_contains(self, header: bytes, field: bytes, needle: str) -> bool:
         """Whether a field holds a folded text (L{trekd.mime.text.header_contains})."""

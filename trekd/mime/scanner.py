@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from trekd.mime.dates import parse_date
 from trekd.mime.envelope import Fields, envelope, message_id, references, search_key
 from trekd.mime.header import MAX_VALUE, body_offset, fields, line_feeds, unfold
+from trekd.mime.octets import Octets
 from trekd.mime.parameters import (
     MESSAGE,
     OPAQUE,
@@ -108,13 +109,14 @@ class ScannedMessage:
     references: tuple[str, ...]
 
 
-def scan(octets: bytes) -> ScannedMessage:
+def scan(message: Octets) -> ScannedMessage:
     """
-    Read a whole message; never raises.
+    Read a whole message; octets in memory never make it raise.
 
-    @param octets: as stored; sizes and offsets count exactly these octets.
+    @param message: as stored; sizes and offsets count exactly these octets.
+    @raise OSError: it is in a file, which cannot be read.
     """
-    octets = line_feeds(octets)
+    octets = line_feeds(message)
     length = body_offset(octets, 0, len(octets))
     found = _read_fields(octets, 0, length, _MESSAGE_FIELDS)
     sweep = _Sweep(octets)
@@ -139,7 +141,7 @@ def scan(octets: bytes) -> ScannedMessage:
     )
 
 
-def _read_fields(octets: bytes, start: int, stop: int, wanted: frozenset[bytes]) -> Fields:
+def _read_fields(octets: Octets, start: int, stop: int, wanted: frozenset[bytes]) -> Fields:
     """The first value of each wanted field, all values of address fields joined."""
     found: Fields = {}
     more: dict[bytes, list[bytes]] = {}
@@ -169,7 +171,7 @@ class _Sweep:
     @ivar records: the part index so far, in preorder.
     """
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: Octets) -> None:
         self._octets = octets
         self.records: list[bytes] = []
         self._searches = _SEARCHED_TWICE + _SEARCHED_AGAIN * len(octets)
@@ -260,7 +262,7 @@ class _Sweep:
                 inner -= closing
                 continue
             if start >= 0:
-                stop = hit - 1 if self._octets[hit - 1] == 13 else hit
+                stop = hit - 1 if self._octets[hit - 1 : hit] == b"\r" else hit
                 yield start, max(start, stop), hit + 1
             start = last
             if closing:

@@ -26,7 +26,7 @@ from trekd.values import PrincipalId
 class IConnection(Interface):
     """What a session of any protocol shows of its connection.  All methods are called in the reactor's thread."""
 
-    service: str = Attribute("'imap', 'submission', 'lmtp', 'smtp', 'https'")
+    service: str = Attribute("'imap', 'submission', 'submissions', 'lmtp', 'smtp', 'https', 'http'")
     session: str = Attribute("identifier for logs and trekctl, unique in this process")
     peer: str = Attribute("the client's IP address as text; '' on a local socket")
 

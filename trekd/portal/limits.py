@@ -33,6 +33,9 @@ _PREFIXES = 20_000
 _REFUSALS = 200
 """The last refusals that are kept to be shown."""
 
+_WITHOUT_LOGIN = frozenset({"lmtp"})
+"""Services that other servers of the site use, as many connections at once as they like."""
+
 
 @implementer(ILease)
 class Lease:
@@ -74,7 +77,8 @@ class ConnectionLedger:
     """
     All connections of this process.
 
-    Limits by address do not apply to local sockets and to C{limits.trusted_networks}; an account's total always does.
+    Limits by address do not apply to local sockets, to LMTP and to C{limits.trusted_networks}; an account's total
+    always does.
     """
 
     log = Logger()
@@ -108,9 +112,9 @@ class ConnectionLedger:
 
     def open(self, connection: IConnection) -> ILease:
         """See L{ILedger.open}; the log has one line for each time a prefix reaches its limit."""
-        limited = self._prefixes.limited(connection.peer)
         if connection.service == EXCHANGE:
-            return self._open_exchange(connection, limited)
+            return self._open_exchange(connection, self._prefixes.limited(connection.peer))
+        limited = None if connection.service in _WITHOUT_LOGIN else self._prefixes.limited(connection.peer)
         if limited is not None and self._unauthenticated.get(limited, 0) >= self._limits.unauthenticated_per_ip:
             if limited not in self._full:
                 self._full.add(limited)
@@ -232,7 +236,7 @@ class ConnectionLedger:
             return
         if refusal is not None:
             self.refused["total" if refusal.peer is None else "per address"] += 1
-            self._log_refusal(lease.connection, account.principal, f"{refusal.used} of {refusal.allowed} connections")
+            self._log_refusal(lease.connection, account.principal, _reason(refusal))
             raise refusal
         self._take(lease, account, counted)
 
@@ -363,3 +367,8 @@ class ConnectionLedger:
             session=connection.session,
             reason=reason,
         )
+
+
+def _reason(refusal: TooManyConnections) -> str:
+    where = "in all" if refusal.peer is None else "from one address"
+    return f"{refusal.used} of {refusal.allowed} connections {where} on plan {refusal.plan}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -31,8 +32,8 @@ SWEEP_PATIENCE = 30.0
 """Seconds that the sweep waits: nobody needs the slot, and a train leaves its tunnel."""
 _PROBES = 2
 """Unanswered probes that prove a peer gone; one can get lost."""
-_BATCH = 200
-"""Connections looked at before the reactor does something else."""
+SLICE = 0.002
+"""Seconds of looking, asking or aborting before the reactor does something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,20 @@ class _Suspect:
         return self.state.waits_for_ack or now.probes >= _PROBES
 
 
+class _Pace:
+    """Gives the reactor its turn when a loop over many connections has taken long enough."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._until = clock.seconds() + SLICE
+
+    async def keep(self) -> None:
+        """Go on, at once or when it is our turn again."""
+        if self._clock.seconds() >= self._until:
+            await deferLater(self._clock, 0)
+            self._until = self._clock.seconds() + SLICE
+
+
 @implementer(IProbe)
 class LivenessProbe:
     """
@@ -67,6 +82,7 @@ class LivenessProbe:
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
         self.found = 0
+        self._ended: WeakSet[IConnection] = WeakSet()
         # Who is being asked: seconds between keepalive probes, 0 where a heartbeat asks.
         self._intervals: dict[IConnection, int] = {}
         self._usual_times: dict[IConnection, Callable[[], None]] = {}
@@ -74,7 +90,8 @@ class LivenessProbe:
     async def reclaim(self, connections: Sequence[IConnection], wanted: int) -> Sequence[IConnection]:
         """See L{IProbe.reclaim}."""
         silent = await self._silent(connections, wanted)
-        return self._abort(silent[:wanted])
+        # Another login, or the sweep, may have ended some meanwhile; a transport goes one turn after its abort.
+        return self._abort([one for one in silent if one not in self._ended][:wanted])
 
     async def sweep(self, connections: Sequence[IConnection], silence: float) -> None:
         """
@@ -83,14 +100,19 @@ class LivenessProbe:
         @param silence: seconds; who acknowledged anything within them is not asked.  Nothing is sent but what the
             kernel sends by itself.
         """
+        pace = _Pace(self._clock)
         quiet: list[IConnection] = []
-        for start in range(0, len(connections), _BATCH):
-            for one in connections[start : start + _BATCH]:
-                state = look(one.kernel_socket())
-                if state is not None and state.since_ack >= 1000 * silence:
-                    quiet.append(one)
-            await deferLater(self._clock, 0)
-        self._abort(await self._silent(quiet, len(quiet), min(silence, SWEEP_PATIENCE)))
+        for one in connections:
+            state = look(one.kernel_socket())
+            if state is not None and state.since_ack >= 1000 * silence:
+                quiet.append(one)
+            await pace.keep()
+        for one in await self._silent(quiet, len(quiet), min(silence, SWEEP_PATIENCE)):
+            # The verdict may be as old as it takes to abort all the others.
+            state = look(one.kernel_socket())
+            if one not in self._ended and state is not None and state.since_ack >= 1000 * SHORTEST:
+                self._abort((one,))
+            await pace.keep()
 
     async def _silent(
         self, connections: Iterable[IConnection], wanted: int, patience: float = 0.0
@@ -101,18 +123,28 @@ class LivenessProbe:
         @param wanted: no more than so many are waited for.
         @param patience: seconds; 0 for a login, which sends heartbeats and waits as long as each peer may need.
         """
-        before = set(self._intervals)
-        asked = [one for one in connections if self._ask(one, patience)]
-        mine = set(self._intervals) - before
+        pace, start = _Pace(self._clock), self._clock.seconds()
+        asked: list[IConnection] = []
+        mine: list[IConnection] = []
         try:
-            return await self._wait(asked, wanted, patience) if asked else []
+            for one in connections:
+                if self._ask(one, patience, mine):
+                    asked.append(one)
+                await pace.keep()
+            return await self._wait(asked, start, wanted, patience) if asked else []
         finally:
+            pace = _Pace(self._clock)
             for one in mine:
                 del self._intervals[one]
                 self._usual_times.pop(one, _nothing_to_do)()
+                await pace.keep()
 
-    def _ask(self, connection: IConnection, patience: float) -> bool:
-        """Ask one peer, unless it has just been heard; whether an answer is to be waited for."""
+    def _ask(self, connection: IConnection, patience: float, mine: list[IConnection]) -> bool:
+        """
+        Ask one peer, unless it has just been heard; whether an answer is to be waited for.
+
+        @param mine: gets the connection when nobody else was asking it.
+        """
         handle = connection.kernel_socket()
         state = look(handle)
         if handle is None or state is None:
@@ -127,20 +159,37 @@ class LivenessProbe:
         else:
             usual = hasten_keepalive(handle, interval)
             self._usual_times.setdefault(connection, usual)
+        if connection not in self._intervals:
+            mine.append(connection)
         self._intervals[connection] = interval
         return True
 
-    async def _wait(self, asked: Sequence[IConnection], wanted: int, patience: float) -> list[IConnection]:
-        start = self._clock.seconds()
+    async def _wait(
+        self, asked: Sequence[IConnection], start: float, wanted: int, patience: float
+    ) -> list[IConnection]:
+        """
+        Wait for those asked.
+
+        @param start: when the first was asked.
+        """
         await deferLater(self._clock, SETTLE)
-        suspects = [(patience or self._patience(each), each) for each in self._suspects(asked, start)]
+        pace = _Pace(self._clock)
+        suspects: list[tuple[float, _Suspect]] = []
+        for one in asked:
+            suspect = self._suspect(one, start)
+            if suspect is not None:
+                suspects.append((patience or self._patience(suspect), suspect))
+            await pace.keep()
         silent: list[tuple[int, IConnection]] = []
         waited = 0.0
         for due in sorted({seconds for seconds, _ in suspects}):
             await deferLater(self._clock, due - waited)
-            waited = due
-            looks = [(self._still_silent(each), each) for seconds, each in suspects if seconds <= due]
-            silent = [(now.since_ack, each.connection) for now, each in looks if now is not None]
+            waited, silent = due, []
+            for seconds, suspect in suspects:
+                now = self._still_silent(suspect) if seconds <= due else None
+                if now is not None:
+                    silent.append((now.since_ack, suspect.connection))
+                await pace.keep()
             if len(silent) >= wanted:
                 break
         return [connection for _, connection in sorted(silent, key=lambda pair: -pair[0])]
@@ -151,13 +200,12 @@ class LivenessProbe:
             return LONGEST
         return min(max(SHORTEST, ROUND_TRIPS * suspect.state.round_trip), LONGEST)
 
-    def _suspects(self, asked: Iterable[IConnection], start: float) -> Iterable[_Suspect]:
-        """Those that have not answered since the start."""
-        time = self._clock.seconds()
-        for one in asked:
-            state = look(one.kernel_socket())
-            if state is not None and (state.has_output or state.since_ack >= 1000 * (time - start)):
-                yield _Suspect(one, state, time)
+    def _suspect(self, connection: IConnection, start: float) -> _Suspect | None:
+        """A peer as it is now, unless it has answered since the start."""
+        state, time = look(connection.kernel_socket()), self._clock.seconds()
+        if state is not None and (state.has_output or state.since_ack >= 1000 * (time - start)):
+            return _Suspect(connection, state, time)
+        return None
 
     def _still_silent(self, suspect: _Suspect) -> TCPState | None:
         now = look(suspect.connection.kernel_socket())
@@ -171,6 +219,7 @@ class LivenessProbe:
                 peer=one.peer,
                 session=one.session,
             )
+            self._ended.add(one)
             one.abort()
         self.found += len(connections)
         return connections

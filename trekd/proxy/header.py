@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from trekd.errors import SyntaxFault
+from trekd.proxy.checksum import crc32c
 
 MAX_LINE = 107
 """Octets of the longest header of version 1, with its line end (§2.1)."""
@@ -23,7 +24,12 @@ _FIXED = 16
 _LINE = re.compile(rb"PROXY (?:UNKNOWN(?: [ -~]*)?|(TCP[46]) (\S+) (\S+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4}))\r\n")
 
 _LOCAL, _PROXIED = 0x20, 0x21
-_UNSPECIFIED, _TCP4, _TCP6, _UNIX_STREAM = 0x00, 0x11, 0x21, 0x31
+_ADDRESSES = {0x00: 0, 0x11: 12, 0x21: 36, 0x31: 216}
+"""Octets of addresses and ports (§2.2): unspecified, TCP over IPv4, TCP over IPv6, a stream between local sockets."""
+_TCP4, _TCP6 = 0x11, 0x21
+
+_CRC32C = 0x03
+_CRC_SIZE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +100,51 @@ class HeaderReader:
             raise SyntaxFault(f"at most {MAX_BLOCK} octets", 14)
         if len(self._octets) < _FIXED + size:
             return None
-        block, rest = self._octets[_FIXED : _FIXED + size], self._octets[_FIXED + size :]
-        return Header(None if command == _LOCAL else _source(family, block), rest)
+        whole, rest = self._octets[: _FIXED + size], self._octets[_FIXED + size :]
+        # The balancer's own connection: the block is discarded, whatever is in it (§2.2).
+        return Header(None if command == _LOCAL else _block_source(whole, family), rest)
 
 
-def _source(family: int, block: bytes) -> tuple[str, int] | None:
-    """The source of a proxied connection (§2.2): source address, destination address, source port, destination port."""
-    if family in (_UNSPECIFIED, _UNIX_STREAM):
+def _block_source(whole: bytes, family: int) -> tuple[str, int] | None:
+    """
+    The source in a proxied header of version 2 (§2.2): source address, destination address, source port,
+    destination port, then more that is marked with its type.
+
+    @raise SyntaxFault: it is not for us, too short, or damaged.
+    """
+    size = _ADDRESSES.get(family)
+    if size is None:
+        raise SyntaxFault("a stream over IPv4, IPv6 or local sockets", 13)
+    if len(whole) < _FIXED + size:
+        raise SyntaxFault("both addresses and ports", len(whole))
+    _check_vectors(whole, _FIXED + size)
+    if family not in (_TCP4, _TCP6):
         return None
-    width = {_TCP4: 4, _TCP6: 16}.get(family)
-    if width is None:
-        raise SyntaxFault("TCP over IPv4 or IPv6", 13)
-    if len(block) < 2 * width + 4:
-        raise SyntaxFault("both addresses and ports", _FIXED + len(block))
-    address = IPv4Address(block[:4]) if width == 4 else IPv6Address(block[:16])
-    return str(address), int.from_bytes(block[2 * width : 2 * width + 2])
+    addresses = whole[_FIXED : _FIXED + size]
+    source = IPv4Address(addresses[:4]) if family == _TCP4 else IPv6Address(addresses[:16])
+    return str(source), int.from_bytes(addresses[-4:-2])
+
+
+def _check_vectors(whole: bytes, start: int) -> None:
+    """
+    Walk over what follows the addresses, type, length and value each; types that are not known are skipped (§2.2).
+
+    @raise SyntaxFault: one ends beyond the header, or the checksum is not that of the header (§2.2.3).
+    """
+    at = start
+    while at < len(whole):
+        value = at + 3
+        end = value + int.from_bytes(whole[at + 1 : value])
+        if end > len(whole) or value > len(whole):
+            raise SyntaxFault("type, length and value", at)
+        if whole[at] == _CRC32C:
+            _check_sum(whole, value, end)
+        at = end
+
+
+def _check_sum(whole: bytes, value: int, end: int) -> None:
+    """The sum is over the whole header with the sum itself as zeros."""
+    if end - value != _CRC_SIZE:
+        raise SyntaxFault("CRC32c of 4 octets", value)
+    if crc32c(whole[:value] + bytes(_CRC_SIZE) + whole[end:]) != int.from_bytes(whole[value:end]):
+        raise SyntaxFault("the header's CRC32c", value)

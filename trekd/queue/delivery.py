@@ -13,8 +13,11 @@ from trekd.directory.interfaces import Account, Status
 from trekd.errors import (
     Broken,
     ConfigFault,
+    LimitReached,
+    MailboxExists,
     MailboxFull,
     MailLoop,
+    NoSuchMailbox,
     NoSuchRecipient,
     NotPermitted,
     OverQuota,
@@ -23,10 +26,13 @@ from trekd.errors import (
 from trekd.mime.header import field_values
 from trekd.queue.routing import Found, Plans
 from trekd.smtp.grammar.paths import write_path
-from trekd.store.interfaces import IMessageSink, IMessageSource, IStore, NewMessage
-from trekd.values import INBOX, Address
+from trekd.store.interfaces import IAccountStore, IMessageSink, IMessageSource, IStore, NewMessage
+from trekd.values import INBOX, Address, MailboxName
 
 log = Logger()
+
+SMALLEST_MESSAGE = 1024
+"""Octets that a message has at least, with its trace fields, when nobody said how many."""
 
 MAX_MEMBERS = 5000
 """Addresses that one recipient may stand for, groups in groups counted."""
@@ -78,8 +84,27 @@ async def expand(recipient: Address, find: Callable[[Address], Awaitable[Found |
     return Expansion(tuple(accounts.values()), tuple(outside))
 
 
+JUNK = MailboxName("Junk")
+"""The mailbox for junk where none has that special use yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """
+    What an account gets.
+
+    @ivar header: the message's header, or more of it.
+    @ivar junk: it goes to the mailbox whose special use is C{\\Junk} (RFC 6154 §2), made when there is none.
+    """
+
+    reverse_path: Address | None
+    message: IMessageSource
+    header: bytes
+    junk: bool = False
+
+
 class LocalDelivery:
-    """Appends messages to INBOXes."""
+    """Appends messages to mailboxes."""
 
     def __init__(self, store: IStore, plans: Plans) -> None:
         self._store = store
@@ -94,32 +119,36 @@ class LocalDelivery:
         Whether an account's quota lets a message in.
 
         @param octets: of the message, 0 when it is not known.
-        @raise MailboxFull: it is used up.
-        @raise OverQuota: it is not, but does not suffice.
+        @raise MailboxFull: not before its owner has made room.
+        @raise OverQuota: never.
         """
         quota = self._plans.quota(account)
         if not quota:
             return
         used, _ = await (await self._store.open(account.principal, quota)).usage()
-        if used >= quota:
-            raise MailboxFull
-        if used + octets > quota:
+        if octets > quota:
             raise OverQuota(quota)
+        if used + max(octets, SMALLEST_MESSAGE) > quota:
+            raise MailboxFull
 
-    async def deliver(
-        self, account: Account, reverse_path: Address | None, message: IMessageSource | bytes, header: bytes
-    ) -> TrekError | None:
+    async def deliver(self, account: Account, copy: Copy) -> TrekError | None:
         """
-        Append a message to the account's INBOX; durable when this returns C{None}.
+        Append a message to one of the account's mailboxes; durable when this returns C{None}.
 
-        @param header: the message's header, or more of it.
         @return: why it was not appended; never raises.
         """
         try:
-            self._check_cycle(account, header)
+            self._check_cycle(account, copy.header)
             store = await self._store.open(account.principal, self._plans.quota(account))
-            prefix = f"Return-Path: {write_path(reverse_path)}\r\nDelivered-To: {account.address}\r\n"
-            await store.append(INBOX, [NewMessage(message, prefix.encode())])
+            prefix = f"Return-Path: {write_path(copy.reverse_path)}\r\nDelivered-To: {account.address}\r\n"
+            mailbox = await _junk_mailbox(store) if copy.junk else INBOX
+            message = NewMessage(copy.message, prefix.encode())
+            try:
+                await store.append(mailbox, [message])
+            except NoSuchMailbox:
+                # Somebody deleted it meanwhile.
+                mailbox = INBOX
+                await store.append(mailbox, [message])
         except Exception as error:
             if isinstance(error, TrekError) and not isinstance(error, Broken | ConfigFault):
                 return error
@@ -128,8 +157,8 @@ class LocalDelivery:
         log.info(
             "delivered to {principal}, {mailbox}, from {sender}",
             principal=account.principal,
-            mailbox=str(INBOX),
-            sender=write_path(reverse_path),
+            mailbox=str(mailbox),
+            sender=write_path(copy.reverse_path),
         )
         return None
 
@@ -143,3 +172,18 @@ class LocalDelivery:
         own = str(account.address).lower().encode()
         if any(value.strip().lower() == own for value in field_values(header, b"delivered-to")):
             raise MailLoop
+
+
+async def _junk_mailbox(store: IAccountStore) -> MailboxName:
+    """The account's mailbox for junk; INBOX when it can have none."""
+    for state in await store.mailboxes():
+        if "\\Junk" in state.special_use:
+            return state.name
+    try:
+        await store.create(JUNK, ("\\Junk",))
+        await store.subscribe(JUNK)
+    except MailboxExists:
+        pass
+    except LimitReached:
+        return INBOX
+    return JUNK

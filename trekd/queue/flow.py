@@ -17,10 +17,13 @@ from zope.interface import implementer
 
 from trekd.directory.interfaces import Account
 from trekd.errors import Broken, MailboxFull, OverQuota, TrekError, Unavailable
-from trekd.queue.delivery import Expansion, LocalDelivery, expand
+from trekd.mailauth.interfaces import ISigner
+from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
+from trekd.queue.entries import Entry
+from trekd.queue.headers import author_domain, read_header
 from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.queue.routing import LOCAL, RELAY, Routing
-from trekd.queue.spool import Entry, Spool
+from trekd.queue.spool import Spool
 from trekd.store.interfaces import IMessageSink, IMessageSource
 from trekd.values import Address, PrincipalId
 
@@ -75,14 +78,33 @@ class _Share:
         return waiting
 
 
+@dataclass(frozen=True, slots=True)
+class _Handover:
+    """
+    A message handed in.
+
+    @ivar tellable: whoever hands it in learns of each recipient's failure, and can try again.
+    @ivar ours: it was written here or submitted by an account, so it leaves with our signature.
+    """
+
+    transaction: MailTransaction
+    source: IMessageSource
+    header: bytes
+    tellable: bool
+    ours: bool
+
+
 @implementer(IMailFlow)
 class MailFlow:
     """See L{IMailFlow}."""
 
-    def __init__(self, routing: Routing, delivery: LocalDelivery, spool: Spool, clock: IReactorTime) -> None:
+    def __init__(
+        self, routing: Routing, delivery: LocalDelivery, spool: Spool, signer: ISigner, clock: IReactorTime
+    ) -> None:
         self._routing = routing
         self._delivery = delivery
         self._spool = spool
+        self._signer = signer
         self._clock = clock
 
     async def resolve(self, account: Account | None, recipient: Address) -> Route:
@@ -106,9 +128,19 @@ class MailFlow:
 
     async def accept(self, transaction: MailTransaction, message: IMessageSource) -> tuple[Outcome, ...]:
         """See L{IMailFlow.accept}."""
-        content = await message.octets()
-        tellable = transaction.principal is None and not transaction.one_reply
-        return await self._take(transaction, message, content, tellable)
+        header = await read_header(message)
+        submitted = transaction.principal is not None
+        tellable = not submitted and not transaction.one_reply
+        return await self._take(_Handover(transaction, message, header, tellable, ours=submitted))
+
+    async def post(self, transaction: MailTransaction, message: IMessageSource) -> tuple[Outcome, ...]:
+        """
+        Take a message that this host wrote itself, as L{accept} takes those of others.
+
+        @return: one outcome per recipient, in order.
+        """
+        header = await read_header(message)
+        return await self._take(_Handover(transaction, message, header, tellable=True, ours=True))
 
     async def retry(self, entry: Entry) -> TrekError | None:
         """
@@ -116,27 +148,26 @@ class MailFlow:
 
         @return: why it still is not delivered.
         """
+        source = self._spool.content(entry)
         try:
-            content = await self._spool.content(entry.message)
+            header = await read_header(source)
         except TrekError as error:
             return error
-        outcomes = await self._take(entry.transaction, content, content, tellable=True)
+        transaction = replace(entry.transaction, hold_until=0.0)
+        outcomes = await self._take(_Handover(transaction, source, header, tellable=True, ours=False))
         return outcomes[0].failure
 
-    async def _take(
-        self, transaction: MailTransaction, message: IMessageSource | bytes, content: bytes, tellable: bool
-    ) -> tuple[Outcome, ...]:
-        """
-        @param tellable: whoever hands in the message learns of each recipient's failure, and can try again.
-        """
+    async def _take(self, given: _Handover) -> tuple[Outcome, ...]:
+        transaction = given.transaction
+        if transaction.hold_until > self._clock.seconds():
+            failure = await self._queue(given, transaction.recipients)
+            return tuple(Outcome(recipient, failure) for recipient in transaction.recipients)
         shares = [await self._share(recipient) for recipient in transaction.recipients]
-        failures = await self._deliver(transaction, shares, message, content)
-        waiting = _to_queue(shares, failures, tellable)
-        queue_failure = await self._queue(replace(transaction, recipients=waiting), content)
+        failures = await self._deliver(given, shares)
+        waiting = _to_queue(shares, failures, given.tellable)
+        queue_failure = await self._queue(given, waiting)
         queued = frozenset(one.address for one in waiting) if queue_failure is None else frozenset()
-        return tuple(
-            Outcome(share.recipient, _verdict(share, failures, queued, queue_failure)) for share in shares
-        )
+        return tuple(Outcome(share.recipient, _verdict(share, failures, queued, queue_failure)) for share in shares)
 
     async def pending(self) -> int:
         """See L{IMailFlow.pending}."""
@@ -154,10 +185,7 @@ class MailFlow:
             log.failure("recipient cannot be resolved")
             return _Share(recipient, failure=Broken())
 
-    async def _deliver(
-        self, transaction: MailTransaction, shares: Sequence[_Share], message: IMessageSource | bytes, content:
-        bytes
-    ) -> Failures:
+    async def _deliver(self, given: _Handover, shares: Sequence[_Share]) -> Failures:
         """One copy for each account, however many recipients lead to it."""
         accounts = {
             account.principal: account
@@ -165,26 +193,43 @@ class MailFlow:
             if share.expansion is not None
             for account in share.expansion.accounts
         }
-        turns = DeferredSemaphore(max(1, min(MOST_AT_ONCE, MEMORY // (len(content) + 1))))
+        turns = DeferredSemaphore(max(1, min(MOST_AT_ONCE, MEMORY // (given.source.size + 1))))
+        copy = Copy(given.transaction.reverse_path, given.source, given.header, given.transaction.junk)
 
         async def deliver(account: Account) -> TrekError | None:
             await turns.acquire()
             try:
-                return await self._delivery.deliver(account, transaction.reverse_path, message, content)
+                return await self._delivery.deliver(account, copy)
             finally:
                 turns.release()
 
         results = await gatherResults([Deferred.fromCoroutine(deliver(one)) for one in accounts.values()])
         return dict(zip(accounts, results, strict=True))
 
-    async def _queue(self, transaction: MailTransaction, content: bytes) -> TrekError | None:
-        if not transaction.recipients:
+    async def _queue(self, given: _Handover, recipients: tuple[Recipient, ...]) -> TrekError | None:
+        """
+        Queue copies, signed when some of them leave.
+
+        @return: why none was queued.
+        """
+        if not recipients:
             return None
+        transaction = replace(given.transaction, recipients=recipients)
         try:
-            await self._spool.put(transaction, content, self._clock.seconds())
+            signature = await self._signature(given, recipients)
+            await self._spool.put(transaction, given.source, signature, self._clock.seconds())
         except TrekError as error:
             return error
+        except Exception:
+            log.failure("a message cannot be queued")
+            return Broken()
         return None
+
+    async def _signature(self, given: _Handover, recipients: tuple[Recipient, ...]) -> bytes:
+        if not given.ours or all(one.route.kind is RouteKind.LOCAL for one in recipients):
+            return b""
+        domain = author_domain(given.header)
+        return await self._signer.sign(domain, given.source) if domain else b""
 
 
 def _to_queue(shares: Sequence[_Share], failures: Failures, tellable: bool) -> tuple[Recipient, ...]:

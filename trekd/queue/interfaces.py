@@ -172,8 +172,8 @@ class IMailFlow(Interface):
         lists and of addresses that lead elsewhere, and nothing when it cannot be known now.
 
         @param octets: the message's announced size, 0 when it was not announced.
-        @raise MailboxFull: it is full now.
-        @raise OverQuota: a message of this size does not fit.
+        @raise MailboxFull: not before its owner has made room.
+        @raise OverQuota: a message of this size never fits.
         """
 
     def accept(transaction: MailTransaction, message: IMessageSource) -> Awaitable[tuple[Outcome, ...]]:

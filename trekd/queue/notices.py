@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from trekd import errors
 from trekd.errors import TrekError
 from trekd.mime.header import split_header
-from trekd.queue.spool import Entry
+from trekd.queue.entries import Entry
 from trekd.smtp.grammar.paths import write_mailbox, write_path, xtext
 
 _STATUS: tuple[tuple[type[TrekError], str, str], ...] = (

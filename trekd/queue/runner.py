@@ -12,12 +12,14 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from trekd.errors import Broken, StoreCorrupt, TrekError, Unavailable
+from trekd.queue.entries import LOCAL_LANE, Entry, LastAttempt
 from trekd.queue.flow import MailFlow
-from trekd.queue.interfaces import MailTransaction, Recipient, RouteKind
+from trekd.queue.headers import read_header
+from trekd.queue.interfaces import MailTransaction, Recipient
 from trekd.queue.notices import failure_notice
 from trekd.queue.routing import LOCAL
 from trekd.queue.schedule import Schedule
-from trekd.queue.spool import Entry, Spool
+from trekd.queue.spool import Spool
 from trekd.values import Address
 
 log = Logger()
@@ -58,7 +60,7 @@ class LocalRunner:
     async def _pass(self) -> None:
         """Take what is due; a fault of ours ends neither the loop nor, at one entry, the pass."""
         try:
-            for entry in await self._spool.due(RouteKind.LOCAL, self._clock.seconds(), BATCH):
+            for entry in (await self._spool.take(LOCAL_LANE, self._clock.seconds(), BATCH)).entries:
                 await self._guarded(entry)
         except Exception:
             log.failure("the queue cannot be run")
@@ -68,7 +70,8 @@ class LocalRunner:
             await self._try(entry)
         except Exception:
             log.failure("queued message {id} cannot be tried", id=entry.message)
-            await self._spool.postpone(entry.number, self._clock.seconds() + INTERVAL, Broken.__name__)
+            now = self._clock.seconds()
+            await self._spool.postpone(entry.number, now + INTERVAL, LastAttempt(Broken.__name__, time=now))
 
     async def _try(self, entry: Entry) -> None:
         failure = await self._flow.retry(entry)
@@ -78,7 +81,8 @@ class LocalRunner:
         due = self._schedule.next_attempt(failure, entry.attempts + 1, entry.arrived, now)
         if due is None and await self._notify(entry, failure):
             return await self._finish(entry, "given up")
-        return await self._spool.postpone(entry.number, due or now + INTERVAL, type(failure).__name__)
+        last = LastAttempt(type(failure).__name__, time=now)
+        return await self._spool.postpone(entry.number, due or now + INTERVAL, last)
 
     async def _finish(self, entry: Entry, end: str) -> None:
         await self._spool.finish(entry)
@@ -100,7 +104,7 @@ class LocalRunner:
         if "NEVER" in entry.recipient.notify:
             return True
         try:
-            content = await self._spool.content(entry.message)
+            content = await read_header(self._spool.content(entry))
         except StoreCorrupt:
             log.error("queued message {id} is gone; its sender is told", id=entry.message)
             content = b""

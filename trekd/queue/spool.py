@@ -1,58 +1,35 @@
 """
-The durable queue: one object per transaction, one row per recipient that waits.
+The durable queue for callers that must not block; see L{trekd.queue.spoolfile} for how it lies on disk.
 
-A SQLite file holds the rows and the octets of small messages; larger messages are files beside it, synced
-before the commit that names them.  What a commit does not name is swept away when the queue is opened, so a
-crash at any point leaves whole messages or none.  Everything here blocks; L{Spool} runs it in a thread of its
-caller's.
+Changes that come while others are being committed wait together and share the next commit: sixteen clients that send
+at once cost one sync, not sixteen.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
-import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
-from trekd.errors import QueueFull, StoreCorrupt, StoreFull
-from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
-from trekd.values import Address, PrincipalId
+from trekd.errors import StoreFull, TrekError
+from trekd.queue import contents
+from trekd.queue.contents import INLINE, PIECE
+from trekd.queue.entries import EVERYTHING, Entry, LaneOf, LastAttempt, Selection, Taken, plain_lane
+from trekd.queue.interfaces import MailTransaction
+from trekd.queue.spoolfile import Change, SpoolFile
+from trekd.store.interfaces import IMessageSource
 
 log = Logger()
 
-INLINE = 65536
-"""Octets up to which a message is kept inside the database."""
-
-VERSION = 1
-
-_SCHEMA = """
-CREATE TABLE message (
-    id TEXT PRIMARY KEY, reverse_path TEXT, principal TEXT, smtputf8 INTEGER NOT NULL, eight_bit INTEGER NOT
-    NULL, envelope_id TEXT NOT NULL, ret TEXT NOT NULL, size INTEGER NOT NULL, arrived REAL NOT NULL, content
-    BLOB
-) WITHOUT ROWID;
-CREATE TABLE recipient (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, message TEXT NOT NULL REFERENCES message(id), address TEXT NOT
-    NULL, kind TEXT NOT NULL, profile TEXT NOT NULL, notify TEXT NOT NULL, original TEXT NOT NULL,
-    attempts INTEGER NOT NULL, due REAL NOT NULL, failure TEXT NOT NULL
-);
-CREATE INDEX recipient_message ON recipient(message);
-CREATE INDEX recipient_due ON recipient(kind, due);
-"""
-
-_ENTRY = """
-SELECT number, message, address, kind, profile, notify, original, attempts, due, failure,
-    reverse_path, principal, smtputf8, eight_bit, envelope_id, ret, size, arrived
-FROM recipient JOIN message ON id = message
-"""
-
 T = TypeVar("T")
+
+BATCH = 256
+"""Changes in one commit, at most."""
 
 
 class RunInThread(Protocol):
@@ -61,310 +38,220 @@ class RunInThread(Protocol):
     def __call__(self, function: Callable[..., T], *args: Any) -> Awaitable[T]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """
-    A recipient's copy that waits.
-
-    @ivar number: names the row.
-    @ivar message: identifier of the spooled message, shared by the recipients of its transaction.
-    @ivar transaction: with this recipient alone.
-    @ivar size: octets.
-    @ivar attempts: made so far.
-    @ivar arrived: Unix seconds, as C{due}.
-    @ivar failure: what became of the last attempt; C{""} before the first.
-    """
-
-    number: int
-    message: str
-    transaction: MailTransaction
-    size: int
-    attempts: int
-    arrived: float
-    due: float
-    failure: str
-
-    @property
-    def recipient(self) -> Recipient:
-        """Who waits for it."""
-        return self.transaction.recipients[0]
-
-
-class SpoolFile:
-    """The queue on disk; calls block, come from any thread, and must not overlap."""
-
-    def __init__(self, directory: Path, max_messages: int) -> None:
-        self._directory = directory
-        self._messages = directory / "messages"
-        self._max_messages = max_messages
-        self._database: sqlite3.Connection | None = None
-
-    def open(self) -> None:
-        """
-        Open or make the queue, and sweep away what no commit names.
-
-        @raise OSError: the directory cannot be used.
-        @raise StoreFull: the database cannot.
-        """
-        for directory in (self._directory, self._messages):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            self._database = self._connect(self._directory / "queue.sqlite")
-            self._sweep(self._database)
-        except sqlite3.Error as error:
-            raise StoreFull(str(error)) from None
-        _sync_directory(self._directory)
-
-    @staticmethod
-    def _connect(path: Path) -> sqlite3.Connection:
-        database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA foreign_keys = ON")
-        if database.execute("PRAGMA user_version").fetchone()[0] == 0:
-            database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-            os.chmod(path, 0o600)
-        return database
-
-    def _sweep(self, database: sqlite3.Connection) -> None:
-        named = {row[0] for row in database.execute("SELECT id FROM message WHERE content IS NULL")}
-        for path in self._messages.iterdir():
-            if path.name not in named:
-                path.unlink()
-
-    def put(self, transaction: MailTransaction, content: bytes, now: float) -> str:
-        """
-        Queue a message for all recipients of C{transaction}; durable when this returns.
-
-        @raise QueueFull: nothing was queued.
-        @raise StoreFull: nothing was queued.
-        """
-        id = secrets.token_hex(12)
-        path = self._messages / id
-        try:
-            database = self._opened()
-            if database.execute("SELECT count(*) FROM message").fetchone()[0] >= self._max_messages:
-                raise QueueFull
-            if len(content) > INLINE:
-                _write_synced(path, content)
-            with AtomicChange(database):
-                self._insert(database, id, transaction, content, now)
-        except (OSError, sqlite3.Error) as error:
-            log.error("a message cannot be queued: {reason}", reason=str(error))
-            path.unlink(missing_ok=True)
-            raise StoreFull from None
-        return id
-
-    @staticmethod
-    def _insert(
-        database: sqlite3.Connection, id: str, transaction: MailTransaction, content: bytes, now: float
-    ) -> None:
-        reverse_path = str(transaction.reverse_path) if transaction.reverse_path is not None else None
-        database.execute(
-            "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                id,
-                reverse_path,
-                transaction.principal,
-                transaction.smtputf8,
-                transaction.eight_bit,
-                transaction.envelope_id,
-                transaction.ret,
-                len(content),
-                now,
-                content if len(content) <= INLINE else None,
-            ),
-        )
-        database.executemany(
-            "INSERT INTO recipient VALUES (NULL, ?, ?, ?, ?, ?, ?, 0, ?, '')",
-            [
-                (
-                    id,
-                    str(recipient.address),
-                    recipient.route.kind.value,
-                    recipient.route.profile,
-                    ",".join(recipient.notify),
-                    recipient.original,
-                    now,
-                )
-                for recipient in transaction.recipients
-            ],
-        )
-
-    def due(self, kind: RouteKind, now: float, limit: int) -> tuple[Entry, ...]:
-        """At most C{limit} entries of one route whose time has come, longest waiting first."""
-        rows = self._opened().execute(
-            f"{_ENTRY} WHERE kind = ? AND due <= ? ORDER BY due LIMIT ?", (kind.value, now, limit)
-        )
-        return tuple(map(_entry, rows))
-
-    def entries(self, limit: int) -> tuple[Entry, ...]:
-        """At most C{limit} entries, oldest first."""
-        return tuple(map(_entry, self._opened().execute(f"{_ENTRY} ORDER BY number LIMIT ?", (limit,))))
-
-    def count(self) -> int:
-        """Recipients' copies that wait."""
-        return int(self._opened().execute("SELECT count(*) FROM recipient").fetchone()[0])
-
-    def content(self, message: str) -> bytes:
-        """
-        A message's octets.
-
-        @raise StoreCorrupt: they are not there.
-        """
-        row = self._opened().execute("SELECT content FROM message WHERE id = ?", (message,)).fetchone()
-        if row is not None and row[0] is not None:
-            return bytes(row[0])
-        try:
-            return (self._messages / message).read_bytes()
-        except OSError:
-            raise StoreCorrupt(f"queued message {message} is gone") from None
-
-    def postpone(self, number: int, due: float, failure: str) -> None:
-        """An attempt failed; try again at C{due}."""
-        self._opened().execute(
-            "UPDATE recipient SET attempts = attempts + 1, due = ?, failure = ? WHERE number = ?",
-            (due, failure, number),
-        )
-
-    def finish(self, entry: Entry) -> None:
-        """An entry is done with; its message goes with the last one."""
-        database = self._opened()
-        with AtomicChange(database):
-            database.execute("DELETE FROM recipient WHERE number = ?", (entry.number,))
-            gone = database.execute(
-                "DELETE FROM message WHERE id = ?1 AND NOT EXISTS "
-                "(SELECT 1 FROM recipient WHERE message = ?1)",
-                (entry.message,),
-            ).rowcount
-        if gone:
-            (self._messages / entry.message).unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Close the file."""
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._database is None:
-            raise StoreFull("the queue is closed")
-        return self._database
-
-
 class Spool:
-    """The queue for callers that must not block, one call at a time; see L{SpoolFile} for each."""
+    """
+    The queue.
 
-    def __init__(self, file: SpoolFile, run_in_thread: RunInThread) -> None:
+    @ivar arrived: called after a commit with each lane that has something new, and when that is due.
+    """
+
+    def __init__(self, file: SpoolFile, run_in_thread: RunInThread, lane_of: LaneOf = plain_lane) -> None:
         """
         @param file: open already.
         """
+        self.arrived: Callable[[str, float], None] = lambda lane, due: None
         self._file = file
         self._thread = run_in_thread
-        self._turn = DeferredLock()
+        self._lane_of = lane_of
+        self._looks = DeferredLock()
+        self._changes: list[tuple[Change, Deferred[Any]]] = []
+        self._is_committing = False
+        self._committed: Deferred[None] | None = None
 
-    async def _run(self, function: Callable[..., T], *args: Any) -> T:
-        await self._turn.acquire()
-        try:
-            return await self._thread(function, *args)
-        finally:
-            self._turn.release()
-
-    async def put(self, transaction: MailTransaction, content: bytes, now: float) -> str:
+    async def put(self, transaction: MailTransaction, source: IMessageSource, prefix: bytes, now: float) -> str:
         """
-        Queue a message for all recipients of C{transaction}; durable when this returns.
+        Queue a message for all recipients of C{transaction}; durable when this returns.  A large one is copied piece
+        by piece.
 
+        @param prefix: octets that stand before the message.
         @return: its identifier.
         @raise QueueFull: nothing was queued.
         @raise StoreFull: nothing was queued.
+        @raise StoreCorrupt: the source is not there any more; nothing was queued.
         """
-        return await self._run(self._file.put, transaction, content, now)
+        id = self._file.new_id(now)
+        lanes = tuple([self._lane_of(one.route, one.address) for one in transaction.recipients])
+        size = len(prefix) + source.size
+        if size <= INLINE:
+            octets = prefix + await source.octets()
+            await self._change(partial(self._file.add, id, transaction, lanes, octets, now))
+        else:
+            await self._put_large(id, prefix, source, partial(self._file.add, id, transaction, lanes, size, now))
+        due = max(now, transaction.hold_until)
+        for lane in dict.fromkeys(lanes):
+            self.arrived(lane, due)
+        return id
 
-    async def due(self, kind: RouteKind, now: float, limit: int) -> Sequence[Entry]:
-        """Entries of one route whose time has come."""
-        return await self._run(self._file.due, kind, now, limit)
+    async def _put_large(self, id: str, prefix: bytes, source: IMessageSource, add: Change) -> None:
+        path = self._file.path(id)
+        try:
+            await self._thread(contents.create, path)
+            offset, piece = 0, prefix
+            while offset < source.size:
+                octets = await source.read(offset, PIECE)
+                if not octets:
+                    raise StoreFull("a message in arrival is shorter than it was")
+                offset += len(octets)
+                await self._thread(contents.append, path, piece + octets)
+                piece = b""
+            await self._thread(contents.sync, path)
+            await self._change(add)
+        except OSError as error:
+            log.error("a message cannot be queued: {reason}", reason=str(error))
+            await self._thread(contents.remove, path)
+            raise StoreFull from None
+        except Exception:
+            await self._thread(contents.remove, path)
+            raise
 
-    async def entries(self, limit: int) -> Sequence[Entry]:
-        """What waits, oldest first (C{trekctl queue list})."""
-        return await self._run(self._file.entries, limit)
+    def content(self, entry: Entry) -> IMessageSource:
+        """An entry's message; reading it raises L{StoreCorrupt <trekd.errors.StoreCorrupt>} when it is gone."""
+        return SpooledMessage(self, entry.message, entry.size)
+
+    async def octets(self, id: str) -> bytes | None:
+        """A small message's octets, C{None} for one that has a file."""
+        return await self._look(self._file.octets, id)
+
+    async def piece(self, id: str, offset: int, length: int) -> bytes:
+        """Octets of a large message; does not wait for anything else."""
+        return await self._thread(self._file.piece, id, offset, length)
+
+    # Looking
+
+    async def take(self, lane: str, now: float, limit: int, without: frozenset[int] = frozenset()) -> Taken:
+        """See L{SpoolFile.take}."""
+        return await self._look(self._file.take, lane, now, limit, without)
+
+    async def lanes(self) -> Sequence[tuple[str, float]]:
+        """See L{SpoolFile.lanes}."""
+        return await self._look(self._file.lanes)
+
+    async def closed_lanes(self) -> Sequence[tuple[str, str, str]]:
+        """See L{SpoolFile.closed_lanes}."""
+        return await self._look(self._file.closed_lanes)
+
+    async def older(self, noted: bool, since: float, limit: int) -> Sequence[Entry]:
+        """See L{SpoolFile.older}."""
+        return await self._look(self._file.older, noted, since, limit)
+
+    async def entries(self, limit: int, selection: Selection = EVERYTHING) -> Sequence[Entry]:
+        """At most C{limit} entries, oldest first."""
+        return await self._look(self._file.entries, limit, selection)
 
     async def count(self) -> int:
         """How many recipients' copies wait."""
-        return await self._run(self._file.count)
+        return await self._look(self._file.count)
 
-    async def content(self, message: str) -> bytes:
-        """
-        A message's octets.
+    async def census(self) -> Sequence[tuple[str, str, int, float]]:
+        """See L{SpoolFile.census}."""
+        return await self._look(self._file.census)
 
-        @raise StoreCorrupt: they are not there.
-        """
-        return await self._run(self._file.content, message)
+    async def _look(self, function: Callable[..., T], *args: Any) -> T:
+        await self._looks.acquire()
+        try:
+            return await self._thread(function, *args)
+        finally:
+            self._looks.release()
 
-    async def postpone(self, number: int, due: float, failure: str) -> None:
+    # Changing
+
+    async def postpone(self, number: int, due: float, last: LastAttempt) -> None:
         """An attempt failed; try again at C{due}."""
-        await self._run(self._file.postpone, number, due, failure)
+        await self._change(partial(self._file.postpone, number, due, last))
 
     async def finish(self, entry: Entry) -> None:
         """An entry is done with."""
-        await self._run(self._file.finish, entry)
+        await self._change(partial(self._file.finish, entry.number))
+
+    async def note(self, entry: Entry) -> None:
+        """The sender was told of the delay, or is not to be."""
+        await self._change(partial(self._file.note, entry.number))
+
+    async def move(self, entry: Entry, lane: str) -> None:
+        """An entry waits in another lane from now on."""
+        await self._change(partial(self._file.move, entry.number, lane))
+
+    async def hold(self, selection: Selection, by: str, why: str) -> int:
+        """Hold entries; returns how many."""
+        return int(await self._change(partial(self._file.hold, selection, by, why)))
+
+    async def release(self, selection: Selection, now: float) -> int:
+        """Let held entries go on; returns how many."""
+        return int(await self._change(partial(self._file.release, selection, now)))
+
+    async def hasten(self, selection: Selection, now: float) -> int:
+        """Entries are due at once; returns how many."""
+        return int(await self._change(partial(self._file.hasten, selection, now)))
+
+    async def drop(self, selection: Selection) -> int:
+        """Remove entries without a word to anybody; returns how many."""
+        return int(await self._change(partial(self._file.drop, selection)))
+
+    async def turn_back(self, now: float, by: float) -> None:
+        """The clock was put back; what waits does not wait longer for that."""
+        await self._change(partial(self._file.turn_back, now, by))
+
+    async def _change(self, change: Change) -> Any:
+        """
+        Make a change together with whatever else waits; it is durable when this returns.
+
+        @raise StoreFull: nothing was changed.
+        """
+        done: Deferred[Any] = Deferred()
+        self._changes.append((change, done))
+        if not self._is_committing:
+            self._is_committing = True
+            self._committed = Deferred.fromCoroutine(self._commit_all())
+        return await done
+
+    async def _commit_all(self) -> None:
+        while self._changes:
+            batch, self._changes = self._changes[:BATCH], self._changes[BATCH:]
+            try:
+                results = await self._thread(self._file.commit, [change for change, _ in batch])
+            except TrekError as error:
+                results = [error] * len(batch)
+            except Exception as error:
+                log.failure("the queue's changes failed")
+                results = [error] * len(batch)
+            for (_, done), result in zip(batch, results, strict=True):
+                if isinstance(result, Exception):
+                    done.errback(Failure(result))
+                else:
+                    done.callback(result)
+        self._is_committing = False
 
     async def close(self) -> None:
         """Close the queue after what runs."""
-        await self._run(self._file.close)
-
-
-class AtomicChange:
-    """One SQLite transaction; committed at the end, rolled back by an error, that of the commit included."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._committed is not None:
+            await self._committed
+        await self._looks.acquire()
         try:
-            if kind is None:
-                self._database.execute("COMMIT")
+            await self._thread(self._file.close)
         finally:
-            # SQLite has rolled back by itself when the disk is full, but not after every error.
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+            self._looks.release()
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    (number, message, address, kind, profile, notify, original, attempts, due, failure) = row[:10]
-    (reverse_path, principal, smtputf8, eight_bit, envelope_id, ret, size, arrived) = row[10:]
-    words = tuple(notify.split(",")) if notify else ()
-    transaction = MailTransaction(
-        reverse_path=_address(reverse_path) if reverse_path is not None else None,
-        recipients=(Recipient(_address(address), Route(RouteKind(kind), profile), words, original),),
-        principal=PrincipalId(principal) if principal is not None else None,
-        smtputf8=bool(smtputf8),
-        eight_bit=bool(eight_bit),
-        envelope_id=envelope_id,
-        ret=ret,
-    )
-    return Entry(number, message, transaction, size, attempts, arrived, due, failure)
+@implementer(IMessageSource)
+class SpooledMessage:
+    """A queued message, read from where it lies; a small one is kept in memory once it was read."""
 
+    def __init__(self, spool: Spool, id: str, size: int) -> None:
+        self.size = size
+        self._spool = spool
+        self._id = id
+        self._octets: bytes | None = None
+        self._is_file = size > INLINE
 
-def _address(text: str) -> Address:
-    local, _, domain = text.rpartition("@")
-    return Address(local, domain)
+    async def read(self, offset: int, length: int) -> bytes:
+        """See L{IMessageSource.read}."""
+        if not self._is_file and self._octets is None:
+            self._octets = await self._spool.octets(self._id)
+            self._is_file = self._octets is None
+        if self._octets is not None:
+            return self._octets[offset : offset + length]
+        return await self._spool.piece(self._id, offset, min(length, max(0, self.size - offset)))
 
-
-def _write_synced(path: Path, content: bytes) -> None:
-    """Write a file so that it survives a crash: its octets and its name."""
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    async def octets(self) -> bytes:
+        """See L{IMessageSource.octets}."""
+        return await self.read(0, self.size)

@@ -83,6 +83,13 @@ class MessageReader(Protocol):
     def scan(self, octets: bytes) -> MessageFacts:
         """Read a whole message; never raises."""
 
+    def scan_file(self, descriptor: int, size: int) -> MessageFacts:
+        """
+        Read a message in an open file of C{size} octets, in pieces.
+
+        @raise OSError: it cannot be read.
+        """
+
     def header_contains(self, header: bytes, field: bytes, needle: str) -> bool:
         """Whether a field of that name has C{needle} (folded) in its decoded text; '' asks for presence."""
 

@@ -79,33 +79,33 @@ Function = Callable[[Operations, Call], Awaitable[Any]]
 Streaming = Callable[[Operations, Call], AsyncIterator[Any]]
 
 _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
-    ("GET", ("status",)): lambda does, call: does.status(),
-    ("GET", ("sessions",)): lambda does, call: does.sessions(call.query.get("address")),
-    ("GET", ("limits",)): lambda does, call: does.limits(call.query.get("address")),
-    ("POST", ("kick",)): lambda does, call: does.kick(call.json()),
-    ("POST", ("reload",)): lambda does, call: does.reload(),
-    ("GET", ("failures",)): lambda does, call: does.failures(),
-    ("DELETE", ("failures",)): lambda does, call: does.forgive(call.query.get("of")),
-    ("POST", ("diagnosis",)): lambda does, call: does.explain(call.json()),
-    ("POST", ("flush",)): lambda does, call: does.flush(call.json()),
-    ("GET", ("accounts",)): lambda does, call: does.accounts(),
-    ("GET", ("accounts", "*")): lambda does, call: does.account(call.path[1]),
-    ("PATCH", ("accounts", "*")): lambda does, call: does.change(call.path[1], call.json()),
-    ("DELETE", ("accounts", "*")): lambda does, call: does.remove(call.path[1], "with_mail" in call.query),
-    ("PUT", ("accounts", "*", "password")): lambda does, call: does.set_password(call.path[1], call.json()),
-    ("POST", ("mail", "*", "messages")): lambda does, call: does.append(
+    ("GET", ("status",)): lambda does, call: does.daemon.status(),
+    ("GET", ("sessions",)): lambda does, call: does.daemon.sessions(call.query.get("address")),
+    ("GET", ("limits",)): lambda does, call: does.daemon.limits(call.query.get("address")),
+    ("POST", ("kick",)): lambda does, call: does.daemon.kick(call.json()),
+    ("POST", ("reload",)): lambda does, call: does.daemon.reload(),
+    ("GET", ("failures",)): lambda does, call: does.daemon.failures(),
+    ("DELETE", ("failures",)): lambda does, call: does.daemon.forgive(call.query.get("of")),
+    ("POST", ("diagnosis",)): lambda does, call: does.daemon.explain(call.json()),
+    ("POST", ("flush",)): lambda does, call: does.daemon.flush(call.json()),
+    ("GET", ("accounts",)): lambda does, call: does.accounts.list_all(),
+    ("GET", ("accounts", "*")): lambda does, call: does.accounts.show(call.path[1]),
+    ("PATCH", ("accounts", "*")): lambda does, call: does.accounts.change(call.path[1], call.json()),
+    ("DELETE", ("accounts", "*")): lambda does, call: does.accounts.remove(call.path[1], "with_mail" in call.query),
+    ("PUT", ("accounts", "*", "password")): lambda does, call: does.accounts.set_password(call.path[1], call.json()),
+    ("POST", ("mail", "*", "messages")): lambda does, call: does.mail.append(
         call.path[1], call.query.get("mailbox", "INBOX"), call.body
     ),
 }
 """Method and path, C{*} for any one segment, to what gives one JSON value."""
 
 _LINES: dict[tuple[str, tuple[str, ...]], Streaming] = {
-    ("POST", ("accounts",)): lambda does, call: does.add(call.json()),
-    ("POST", ("check",)): lambda does, call: does.check(call.query.get("address")),
+    ("POST", ("accounts",)): lambda does, call: does.accounts.add(call.json()),
+    ("POST", ("check",)): lambda does, call: does.mail.check(call.query.get("address")),
 }
 
 _OCTETS: dict[tuple[str, tuple[str, ...]], Streaming] = {
-    ("GET", ("mail", "*", "messages")): lambda does, call: does.export(call.path[1]),
+    ("GET", ("mail", "*", "messages")): lambda does, call: does.mail.export(call.path[1]),
 }
 
 

@@ -12,10 +12,12 @@ from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from trekd.portal.interfaces import ILedger
+from trekd.web.channel import SiteChannel
 
 MAX_BODY = 64 * 1024
 """Octets of a request body on pages that take none."""
@@ -166,34 +168,27 @@ class _Folder(Resource):
         return Missing().render(request)
 
 
-class SiteChannel(HTTPChannel):
-    """
-    A connection whose end is its end: the stock class, when a line is too long, waits for a producer that it is
-    itself, and reads on meanwhile.
-    """
-
-    transport: Any
-    _is_ending = False
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """Answer and close; drop who goes on sending."""
-        if self._is_ending:
-            self.transport.abortConnection()
-            return
-        self._is_ending = True
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-        self.loseConnection()
-
-
 class HTTPSite(Site):
-    """A site of ours: own request class, no tracebacks, headers for every answer."""
+    """
+    A site of ours: own request class, no tracebacks, headers for every answer.
+
+    @ivar service: the listener's name, for the ledger.
+    """
 
     protocol = SiteChannel  # type: ignore[assignment]
     displayTracebacks = False
     noisy = False
 
-    def __init__(self, root: IResource, headers: Mapping[bytes, bytes], reactor: Any) -> None:
+    service = "https"
+
+    def __init__(
+        self, root: IResource, headers: Mapping[bytes, bytes], reactor: Any, ledger: ILedger | None = None
+    ) -> None:
+        """
+        @param ledger: counts the connections; C{None} where only programs of the administrator's come.
+        """
         super().__init__(root, requestFactory=SiteRequest, reactor=reactor)
+        self.ledger = ledger
         self._headers = dict(headers)
 
     def getResourceFor(self, request: Request) -> IResource:
@@ -215,16 +210,18 @@ class HTTPSite(Site):
         )
 
 
-def public_site(hostname: str, reactor: Any) -> HTTPSite:
+def public_site(hostname: str, reactor: Any, ledger: ILedger | None = None) -> HTTPSite:
     """The site of the C{https} listeners."""
     root = StatusPage(hostname)
     well_known = _Folder()
     for name in (b"caldav", b"carddav"):
         well_known.putChild(name, Redirect(b"/dav/"))
     root.putChild(b".well-known", well_known)
-    return HTTPSite(root, SECURITY_HEADERS, reactor)
+    return HTTPSite(root, SECURITY_HEADERS, reactor, ledger)
 
 
-def redirect_site(hostname: str, reactor: Any) -> HTTPSite:
+def redirect_site(hostname: str, reactor: Any, ledger: ILedger | None = None) -> HTTPSite:
     """The site of the C{http} listeners."""
-    return HTTPSite(ToHTTPS(hostname), {}, reactor)
+    site = HTTPSite(ToHTTPS(hostname), {}, reactor, ledger)
+    site.service = "http"
+    return site

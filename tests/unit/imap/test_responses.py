@@ -19,6 +19,8 @@ ALL = sorted(
 )
 ARGUMENTS = {
     errors.SyntaxFault: ("astring", 3),
+    errors.RemoteRefused: ("mx.example.net", "550 no"),
+    errors.RemoteDeferred: ("mx.example.net", "450 later"),
     errors.TooManyConnections: (10, 10, "203.0.113.7", "nano"),
 }
 

@@ -208,6 +208,12 @@ class UnauthenticatedTests(LedgerCase):
 
     limits = LimitsConfig(unauthenticated_per_ip=3)
 
+    def test_lmtp_has_no_login_and_no_cap(self) -> None:
+        for _ in range(10):
+            self.ledger.open(FakeConnection(service="lmtp"))
+        for _ in range(3):
+            self.open()
+
     def test_cap_holds_by_prefix_and_frees_with_login_and_close(self) -> None:
         first, second, _ = (self.open() for _ in range(3))
         self.assertRaises(TooManyUnauthenticated, self.open)
@@ -308,7 +314,8 @@ class VisibilityTests(LedgerCase):
         self.refuse(CAFE)
         first, second = self.ledger.refusals()
         self.assertEqual((first.principal, first.peer, first.service), ("alice@example.com", HOME, "imap"))
-        self.assertEqual((first.reason, second.reason), ("10 of 10 connections", "15 of 15 connections"))
+        self.assertEqual(first.reason, "10 of 10 connections from one address on plan nano")
+        self.assertEqual(second.reason, "15 of 15 connections in all on plan nano")
         self.assertEqual(self.ledger.refused, {"per address": 1, "total": 1})
         for number in range(300):
             self.refuse(f"192.0.2.{number % 250}")

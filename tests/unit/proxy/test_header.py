@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trekd.errors import SyntaxFault
+from trekd.proxy.checksum import crc32c
 from trekd.proxy.header import MAX_BLOCK, MAX_LINE, Header, HeaderReader
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -16,6 +17,18 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 def block(command: int, family: int, addresses: bytes) -> bytes:
     return SIGNATURE + bytes([command, family]) + len(addresses).to_bytes(2, "big") + addresses
+
+
+def vector(kind: int, value: bytes) -> bytes:
+    return bytes([kind]) + len(value).to_bytes(2, "big") + value
+
+
+def summed(command: int, family: int, addresses: bytes, wrong: int = 0) -> bytes:
+    """A header with its checksum between two other vectors."""
+    before, after = vector(0x05, b"id"), vector(0xE0, b"ours")
+    header = block(command, family, addresses + before + vector(0x03, bytes(4)) + after)
+    place = len(header) - len(after) - 4
+    return header[:place] + (crc32c(header) ^ wrong).to_bytes(4, "big") + header[place + 4 :]
 
 
 TCP4 = socket.inet_aton("198.51.100.9") + socket.inet_aton("192.0.2.1") + b"\x10\x00\x03\xe1"
@@ -30,7 +43,13 @@ GOOD = [
     (block(0x21, 0x11, TCP4), ("198.51.100.9", 4096)),
     (block(0x21, 0x21, TCP6), ("2001:db8::9", 4096)),
     (block(0x21, 0x11, TCP4 + b"\x04\x00\x02ab"), ("198.51.100.9", 4096)),
+    (block(0x21, 0x21, TCP6 + vector(1, b"imap") + vector(4, b"") + vector(0xEF, bytes(500))), ("2001:db8::9", 4096)),
+    (summed(0x21, 0x11, TCP4), ("198.51.100.9", 4096)),
+    (summed(0x21, 0x21, TCP6), ("2001:db8::9", 4096)),
+    (summed(0x21, 0x00, b""), None),
     (block(0x20, 0x00, b""), None),
+    (block(0x20, 0x41, b"what it says is discarded"), None),
+    (summed(0x20, 0x11, TCP4, wrong=1), None),
     (block(0x20, 0x11, TCP4), None),
     (block(0x21, 0x00, b""), None),
     (block(0x21, 0x31, bytes(216)), None),
@@ -75,6 +94,15 @@ def test_one_octet_at_a_time_is_the_same(octets: bytes, source: tuple[str, int] 
         block(0x21, 0x41, TCP4),
         block(0x21, 0x11, TCP4[:-1]),
         block(0x21, 0x21, TCP4),
+        block(0x21, 0x31, bytes(215)),
+        block(0x21, 0x11, TCP4 + b"\x04"),
+        block(0x21, 0x11, TCP4 + b"\x04\x00"),
+        block(0x21, 0x11, TCP4 + b"\x04\x00\x03ab"),
+        block(0x21, 0x11, TCP4 + vector(0x01, b"imap") + b"\x04\xff\xff"),
+        block(0x21, 0x11, TCP4 + vector(0x03, bytes(4))),
+        block(0x21, 0x11, TCP4 + vector(0x03, bytes(3))),
+        summed(0x21, 0x11, TCP4, wrong=1),
+        summed(0x21, 0x21, TCP6, wrong=0x80000000),
         SIGNATURE + b"\x21\x11" + (MAX_BLOCK + 1).to_bytes(2, "big"),
     ],
 )

@@ -8,19 +8,24 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from zope.interface import implementer
 
 from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
 from tests.fakes.submission import FakeSink
 from trekd.config.schema import PLANS, QueueConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, Status
+from trekd.mailauth.interfaces import ISigner
 from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
+from trekd.queue.entries import Entry
 from trekd.queue.flow import MailFlow
 from trekd.queue.interfaces import MailTransaction, Outcome, Recipient
 from trekd.queue.routing import LOCAL, Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.spool import Spool, SpoolFile
+from trekd.queue.spool import Spool
+from trekd.queue.spoolfile import SpoolFile
+from trekd.store.interfaces import IMessageSource
 from trekd.values import Address
 
 MESSAGE = b"Received: by mail.example.com\r\nFrom: alice@example.com\r\nSubject: x\r\n\r\nbody\r\n"
@@ -59,6 +64,19 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     return results[0]
 
 
+@implementer(ISigner)
+class FakeSigner:
+    """Signs with the domain's name; C{failure} is raised instead."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+
+    async def sign(self, domain: str, message: IMessageSource) -> bytes:
+        if self.failure is not None:
+            raise self.failure
+        return f"DKIM-Signature: d={domain}\r\n".encode()
+
+
 class PostOffice:
     """Everything, made in C{path}."""
 
@@ -71,6 +89,7 @@ class PostOffice:
         file = SpoolFile(path / "queue", config.max_messages)
         file.open()
         self.spool = Spool(file, run_here)
+        self.signer = FakeSigner()
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
         plans = Plans(PLANS)
         self.routing = Routing(self.directory, server, plans)
@@ -78,6 +97,7 @@ class PostOffice:
             self.routing,
             LocalDelivery(self.post, plans),  # type: ignore[arg-type]
             self.spool,
+            self.signer,
             self.clock,  # type: ignore[arg-type]
         )
         schedule = Schedule(config, jitter=lambda: 0.5)
@@ -105,6 +125,11 @@ class PostOffice:
 
     def pending(self) -> int:
         return int(run(self.flow.pending()))
+
+    def content(self, entry: Entry) -> bytes:
+        """A queued message's octets."""
+        octets: bytes = run(self.spool.content(entry).octets())
+        return octets
 
     def local(self, text: str) -> Recipient:
         return Recipient(address(text), LOCAL)

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from zope.interface.verify import verifyObject
 
+from tests.fakes.postoffice import FakeState
 from tests.unit.queue.support import ALICE, BOB, MESSAGE, PostOffice, run
 from trekd.errors import Broken, MailLoop, NoSuchRecipient, OverQuota, StoreBusy, StoreFull
 from trekd.queue.interfaces import IMailFlow, MailTransaction, Recipient, RouteKind
 from trekd.queue.routing import LOCAL
 from trekd.smtp.grammar.paths import POSTMASTER
+from trekd.values import INBOX, MailboxName
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def test_outside_recipients_are_queued_once_for_all(office: PostOffice) -> None:
     assert [str(entry.recipient.address) for entry in entries] == ["a@elsewhere.example", "b@elsewhere.example"]
     assert entries[0].message == entries[1].message
     assert entries[0].transaction.principal == ALICE.principal
-    assert run(office.spool.content(entries[0].message)) == MESSAGE
+    assert office.content(entries[0]) == b"DKIM-Signature: d=example.com\r\n" + MESSAGE
     assert office.pending() == 2
 
 
@@ -113,6 +115,15 @@ def test_what_fails_beside_a_durable_copy_waits(office: PostOffice) -> None:
     assert entry.recipient.route == LOCAL
 
 
+def test_one_reply_for_all_leaves_the_rest_to_the_queue(office: PostOffice) -> None:
+    """RFC 5321 §6.1: the client was told that the message is taken."""
+    office.post.box("bob@example.com").failure = StoreBusy()
+    recipients = (office.local("alice@example.com"), office.local("bob@example.com"))
+    assert failures(office.take(MailTransaction(None, recipients, one_reply=True))) == [None, None]
+    assert len(office.inbox("alice@example.com")) == 1
+    assert office.pending() == 1
+
+
 def test_a_groups_failed_member_waits_whoever_sent_it(office: PostOffice) -> None:
     office.post.box("bob@example.com").failure = StoreBusy()
     assert failures(office.accept("team@example.com")) == [None]
@@ -138,3 +149,62 @@ def test_a_directory_that_fails_after_rcpt_loses_nothing(office: PostOffice) -> 
 def test_a_store_that_cannot_be_read_is_an_answer(office: PostOffice) -> None:
     office.post.box("bob@example.com").failure = StoreFull()
     assert failures(office.accept("bob@example.com")) == [StoreFull]
+
+
+def test_junk_goes_to_its_mailbox(office: PostOffice) -> None:
+    """RFC 6154 §2: the mailbox with the special use, whatever its name; one is made when there is none."""
+    box = office.post.box("bob@example.com")
+    junk = MailTransaction(None, (office.local("bob@example.com"),), junk=True)
+    office.take(junk)
+    office.take(junk)
+    assert (len(box.others["Junk"]), box.messages, box.subscribed) == (2, [], ["Junk"])
+    box.states = [FakeState(INBOX), FakeState(MailboxName("Spam"), ("\\Junk",))]
+    office.take(junk)
+    assert len(box.others["Spam"]) == 1
+    box.states = [FakeState(INBOX), FakeState(MailboxName("Junk"))]
+    office.take(junk)
+    assert len(box.others["Junk"]) == 3
+
+
+def test_mail_that_leaves_is_signed_for_its_author(office: PostOffice) -> None:
+    office.accept("a@elsewhere.example", "bob@example.com", submitter=ALICE)
+    (entry,) = run(office.spool.entries(10))
+    assert office.content(entry).startswith(b"DKIM-Signature: d=example.com\r\nReceived:")
+    assert b"DKIM" not in office.inbox("bob@example.com")[0]
+
+
+def test_others_mail_is_not_signed(office: PostOffice) -> None:
+    """A forged From of ours, sent on to a list's outside member, must not look genuine."""
+    office.accept("mixed@example.com")
+    (entry,) = run(office.spool.entries(10))
+    assert office.content(entry) == MESSAGE
+
+
+def test_mail_that_cannot_be_signed_is_not_queued(office: PostOffice) -> None:
+    for failure, told in ((StoreFull(), StoreFull), (ZeroDivisionError(), Broken)):
+        office.signer.failure = failure
+        assert failures(office.accept("a@elsewhere.example", submitter=ALICE)) == [told]
+    assert office.pending() == 0
+
+
+def test_mail_for_later_waits_whoever_it_is_for(office: PostOffice) -> None:
+    """RFC 4865 §4."""
+    later = office.clock.seconds() + 3600
+    transaction = MailTransaction(
+        ALICE.address, (office.local("bob@example.com"),), ALICE.principal, hold_until=later
+    )
+    assert failures(office.take(transaction)) == [None]
+    assert office.inbox("bob@example.com") == []
+    (entry,) = run(office.spool.entries(10))
+    assert entry.due == later
+    office.runner.start()
+    office.clock.advance(3600)
+    assert len(office.inbox("bob@example.com")) == 1
+    assert office.pending() == 0
+    run(office.runner.stop())
+
+
+def test_a_long_header_is_read_to_its_end(office: PostOffice) -> None:
+    filler = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 900) for number in range(100))
+    again = filler + b"Delivered-To: bob@example.com\r\n" + MESSAGE
+    assert failures(office.accept("bob@example.com", message=again)) == [MailLoop]

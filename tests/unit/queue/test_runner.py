@@ -8,10 +8,11 @@ from pathlib import Path
 from tests.unit.queue.support import ALICE, MESSAGE, PostOffice, run
 from trekd.config.schema import QueueConfig
 from trekd.errors import NoSuchRecipient, OverQuota, StoreBusy
+from trekd.queue.contents import INLINE
+from trekd.queue.entries import Entry
 from trekd.queue.interfaces import MailTransaction
 from trekd.queue.runner import INTERVAL
 from trekd.queue.schedule import Schedule
-from trekd.queue.spool import INLINE, Entry
 
 
 def test_a_busy_store_gets_its_copy_later(tmp_path: Path) -> None:

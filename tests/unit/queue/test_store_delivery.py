@@ -14,7 +14,9 @@ from trekd.queue.delivery import LocalDelivery
 from trekd.queue.flow import MailFlow
 from trekd.queue.interfaces import MailTransaction, Recipient
 from trekd.queue.routing import LOCAL, Routing
-from trekd.queue.spool import Spool, SpoolFile
+from trekd.queue.signing import Unsigned
+from trekd.queue.spool import Spool
+from trekd.queue.spoolfile import SpoolFile
 from trekd.store.memory.boxes import Limits
 from trekd.store.memory.provider import MemoryStore
 from trekd.values import INBOX
@@ -35,7 +37,7 @@ def test_a_message_reaches_the_mailboxes_and_quota_counts(tmp_path: Path) -> Non
     server = ServerConfig(hostname="mail.example.com", domains=("example.com",))
     plans = Plans(PLANS)
     routing = Routing(FakeDirectory(ALICE, BOB), server, plans)
-    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), clock)  # type: ignore[arg-type]
+    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), Unsigned(), clock)  # type: ignore[arg-type]
     recipients = tuple(Recipient(address(f"{name}@example.com"), LOCAL) for name in ("bob", "alice"))
     for turn in range(2):
         sink = flow.receive()

@@ -80,7 +80,7 @@ class ControlTests(SynchronousTestCase):
             finally:
                 self.closed = True
 
-        self.host.operations.export = export
+        self.host.operations.mail.export = export
         return self.pieces[0]
 
     def test_stream_waits_for_a_client_that_does_not_read(self) -> None:

@@ -14,7 +14,7 @@ from tests.fakes.administration import Administered
 from tests.fakes.connections import FakeConnection
 from trekd.directory.interfaces import Account, Status
 from trekd.errors import DirectoryDown
-from trekd.values import INBOX, Flag, MailboxName
+from trekd.values import INBOX, Address, Flag, MailboxName
 from trekd.web.messages import END, StoredMessage, message_record, read_record
 from trekd.web.routes import Call, LineReply, OctetReply, Reply, perform
 
@@ -221,6 +221,19 @@ class DaemonRoutesTests(RoutesCase):
         self.assertEqual((first.aborted, second.aborted), (1, 1))
         for body in ({}, {"session": "x", "address": "alice@example.com"}, {"session": 5}):
             self.refused(422, "bad-syntax", "POST", "kick", body)
+
+    def test_kick_by_alias_and_while_the_directory_is_down(self) -> None:
+        self.ask("PATCH", "accounts/alice@example.com", {"aliases": ["al@example.com"]})
+        self.log_in("alice")
+        self.assertEqual(self.ask("POST", "kick", {"address": "al@example.com"}), {"kicked": 1})
+        second = self.log_in("alice")
+
+        async def fail(address: Address) -> None:
+            raise DirectoryDown()
+
+        self.host.directory.find = fail
+        self.assertEqual(self.ask("POST", "kick", {"address": "Alice@example.com"}), {"kicked": 1})
+        self.assertEqual(second.aborted, 1)
 
     def test_reload_and_failures(self) -> None:
         self.assertEqual(self.ask("POST", "reload"), {"taken": ("tls", "plans"), "restart": ("listen",)})

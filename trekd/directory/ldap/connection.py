@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from ldap3.core.exceptions import (
 from trekd.config.schema import LDAPConfig
 from trekd.directory.ldap.entries import Entry, Found, Query, Refusal, ServerFailed
 from trekd.directory.ldap.notices import Notices
+from trekd.directory.ldap.tally import Tally
 from trekd.errors import DirectoryDown
 
 SUCCESS, SIZE_LIMIT, NO_SUCH_OBJECT = 0, 4, 32
@@ -82,10 +83,12 @@ class Access:
     How servers are reached.
 
     @ivar notices: where the log lines go.
+    @ivar tally: counts the answers.
     """
 
     config: LDAPConfig
     notices: Notices
+    tally: Tally = field(default_factory=Tally)
 
     def open(self, uri: str) -> ServerSession:
         """A session with one server; nothing is connected yet."""
@@ -185,7 +188,7 @@ class ServerSession:
         with self._faults_told():
             if self._user is None:
                 self._user = self._access.connect(self.uri)
-            return self._refusal(_bind(self._user, dn, password))
+            return self._refusal(self._bind(self._user, dn, password))
 
     def check(self) -> None:
         """Connect and bind as the service account."""
@@ -209,9 +212,10 @@ class ServerSession:
         connection = None
         try:
             connection = self._access.connect(self.uri)
-            result = _bind(connection, dn, self._access.service_password()) if dn else {"result": SUCCESS}
-            if result["result"] != SUCCESS:
-                raise ServerFailed(f"refuses the service account {dn}: {_told(result)}")
+            if dn:
+                result = self._bind(connection, dn, self._access.service_password())
+                if result["result"] != SUCCESS:
+                    raise ServerFailed(f"refuses the service account {dn}: {_told(result)}")
         except Exception as fault:
             if connection is not None:
                 _close(connection)
@@ -219,6 +223,11 @@ class ServerSession:
                 raise
             raise ServerFailed(f"{type(fault).__name__}: {fault}") from fault
         return connection
+
+    def _bind(self, connection: Any, dn: str, password: bytes) -> Mapping[str, Any]:
+        result = _bind(connection, dn, password)
+        self._access.tally.add("bind", result["description"])
+        return result
 
     def _search(self, connection: Any, query: Query) -> Found:
         """Ask for one page after the other."""
@@ -252,7 +261,10 @@ class ServerSession:
             paged_size=query.page or None,
             paged_cookie=cookie,
         )
+        self._access.tally.add("search", result["description"])
         # Referrals (searchResRef) are not followed: they would take the service password to another server.
+        if any(each["type"] == "searchResRef" for each in response or ()):
+            self._access.notices.tell(f"{self.uri} refers to other servers for a part of {query.base}: not asked")
         return result, [_entry(each) for each in response or () if each["type"] == "searchResEntry"]
 
     def _refusal(self, result: Mapping[str, Any]) -> Refusal | None:

@@ -4,7 +4,7 @@ An LDAP directory as the daemon sees it: asked in a few threads, with a bounded 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
 from twisted.internet.defer import ensureDeferred
@@ -15,9 +15,11 @@ from trekd.directory.interfaces import (
     Account,
     Alias,
     DirectoryEntry,
+    DirectoryServer,
     Group,
     IDirectory,
     IDirectoryDiagnosis,
+    IDirectoryServers,
     Step,
     is_possible_password,
 )
@@ -38,7 +40,7 @@ MAX_ADDRESS = 320
 MAX_SEARCH_TEXT = 200
 
 
-@implementer(IDirectory, IDirectoryDiagnosis)
+@implementer(IDirectory, IDirectoryDiagnosis, IDirectoryServers)
 class LDAPDirectory:
     """
     Accounts and distribution lists of LDAP servers.
@@ -51,8 +53,9 @@ class LDAPDirectory:
         @param plans: names of the plans there are; may change while we run.
         @param max_waiting: questions that may wait before more are told C{DirectoryDown}.
         """
-        notices = Notices()
+        self._notices = notices = Notices()
         access = Access(config, notices)
+        self._tally = access.tally
         self._lookup = Lookup(config, AccountMapping(config, plans, notices), notices)
         # ldap3 takes the slash of ldap://host/ for a part of the name.
         uris = [uri.rstrip("/") for uri in config.uris]
@@ -63,7 +66,11 @@ class LDAPDirectory:
     async def authenticate(self, login: Address, password: str) -> Account:
         """See L{IDirectory.authenticate}; login names are ASCII."""
         octets = _octets(password)
-        if octets is None or not _is_askable(login) or not login.local.isascii():
+        if octets is None or not _is_askable(login):
+            raise BadCredentials()
+        if not str(login).isascii():
+            # mail is an IA5String: servers find nobody, or take full-width letters for plain ones.
+            self._notices.warn("a login name that is not ASCII was refused; internationalised addresses cannot log in")
             raise BadCredentials()
         return await self._ask(lambda session: self._lookup.authenticate(session, login, octets))
 
@@ -78,6 +85,12 @@ class LDAPDirectory:
         if len(text) > MAX_SEARCH_TEXT or not text.isprintable() or limit < 1:
             return ()
         return await self._ask(lambda session: self._lookup.search(session, text, limit))
+
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory.describe}."""
+        if not _is_askable(address):
+            return None
+        return await self._ask(lambda session: self._lookup.describe(session, address))
 
     async def close(self) -> None:
         """See L{IDirectory.close}."""
@@ -94,8 +107,20 @@ class LDAPDirectory:
             steps = await self._ask(lambda session: self._diagnosis.explain(session, address, octets))
         except DirectoryDown as outage:
             steps = (Step("result", str(outage) or "the directory is down", False),)
-        states = [Step("server", f"{uri}: {reason}", False) for uri, reason in self._failover.states() if reason]
-        return (*states, *steps)
+        down = [Step("server", f"{each.uri}: {each.fault}", False) for each in self.servers() if each.fault]
+        return (*down, *steps)
+
+    def servers(self) -> tuple[DirectoryServer, ...]:
+        """See L{IDirectoryServers.servers}."""
+        return self._failover.servers()
+
+    def results(self) -> Mapping[tuple[str, str], int]:
+        """See L{IDirectoryServers.results}."""
+        return self._tally.counts()
+
+    def waiting(self) -> int:
+        """See L{IDirectoryServers.waiting}."""
+        return self._threads.waiting
 
     async def _ask(self, question: Callable[[ISession], T]) -> T:
         """Ask in a thread; afterwards one of them sees to servers that were down."""

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from twisted.logger import Logger
 
+from trekd.directory.interfaces import DirectoryServer
 from trekd.directory.ldap.entries import ISession, ServerFailed
 from trekd.errors import DirectoryDown
 
@@ -40,12 +41,14 @@ class _Server:
 
     @ivar failed_at: clock seconds, C{None} while it is up.
     @ivar is_tried: a thread is trying it now.
+    @ivar outages: how often it went down.
     """
 
     uri: str
     failed_at: float | None = None
     reason: str = ""
     is_tried: bool = False
+    outages: int = 0
 
 
 Channel = dict[str, ICheckedSession]
@@ -88,12 +91,14 @@ class Failover:
         @raise DirectoryDown: no server answered.
         """
         channel = self._borrow()
+        faults: list[ServerFailed] = []
         try:
-            for server in self._candidates():
+            for server in self._candidates(faults):
                 try:
                     return self._try(server, channel, operation)
                 except ServerFailed as fault:
                     self._fell(server, fault.reason)
+                    faults.append(fault)
         finally:
             self._give_back(channel)
         raise DirectoryDown("; ".join(f"{server.uri}: {server.reason}" for server in self._servers))
@@ -116,10 +121,13 @@ class Failover:
         finally:
             self._give_back(channel)
 
-    def states(self) -> tuple[tuple[str, str], ...]:
-        """URI and, of those that are down, the reason."""
+    def servers(self) -> tuple[DirectoryServer, ...]:
+        """The servers as they are now."""
         with self._lock:
-            return tuple((each.uri, "" if each.failed_at is None else each.reason or "down") for each in self._servers)
+            return tuple(
+                DirectoryServer(each.uri, "" if each.failed_at is None else each.reason or "down", each.outages)
+                for each in self._servers
+            )
 
     def close(self) -> None:
         """End all idle sessions."""
@@ -129,11 +137,18 @@ class Failover:
             for session in channel.values():
                 session.close()
 
-    def _candidates(self) -> Iterator[_Server]:
+    def _candidates(self, faults: Sequence[ServerFailed]) -> Iterator[_Server]:
+        """
+        The servers to ask, one after the other: those that are up, then fallen ones, the longest untried first.
+
+        @param faults: of those asked before; a user who has waited for a silent server does not wait for fallen ones.
+        """
         for server in self._servers:
             if server.failed_at is None:
                 yield server
-        for server in self._servers:
+        for server in sorted(self._servers, key=lambda each: each.failed_at or 0.0):
+            if any(fault.was_timeout for fault in faults):
+                return
             if self._claim(server):
                 yield server
 
@@ -181,6 +196,7 @@ class Failover:
     def _fell(self, server: _Server, reason: str) -> None:
         with self._lock:
             is_news = server.failed_at is None or server.reason != reason
+            server.outages += server.failed_at is None
             server.failed_at, server.is_tried, server.reason = self._clock(), False, reason
         if is_news:
             self.log.warn("LDAP: {uri} is down: {reason}", uri=server.uri, reason=reason)

@@ -9,6 +9,7 @@ import re
 from trekd.config.schema import LDAPConfig
 from trekd.directory.interfaces import Group, Status
 from trekd.directory.ldap.entries import Entry, ISession, Query
+from trekd.directory.ldap.escaping import fill_filter_any, in_filter
 from trekd.directory.ldap.mapping import AccountMapping, member_key
 from trekd.directory.ldap.names import DNKey
 from trekd.directory.ldap.notices import Notices
@@ -22,15 +23,30 @@ MAX_MEMBERS = 1000
 """Members of one list, all groups in it counted."""
 
 _CLASSES = frozenset(
-    {"groupofnames", "groupofuniquenames", "groupofmembers", "groupofurls", "group", "qmailgroup", "mailgroup"}
+    {
+        "groupofnames",
+        "groupofuniquenames",
+        "groupofmembers",
+        "groupofurls",
+        "group",
+        "qmailgroup",
+        "mailgroup",
+        "posixgroup",
+    }
 )
 _RANGE = re.compile(r"([^;]+);range=(\d+)-(\d+|\*)")
 _ANY = "(objectClass=*)"
+_MEMBER_UID = "memberuid"
+"""The attribute of posixGroup that names members by uid instead of DN (RFC 2307 §3)."""
+
+
+Seen = dict[DNKey | str, DNKey | str | None]
+"""Members met so far, each with the group in which it was met first; the list itself is in none."""
 
 
 class Lists:
     """
-    Reads distribution lists, one base search for each member.
+    Reads distribution lists, one search for each member.
 
     A list that is larger or deeper than allowed is not delivered to a part of its members: it is C{DirectoryDown},
     with a line in the log, until somebody divides it.
@@ -41,6 +57,7 @@ class Lists:
         self._mapping = mapping
         self._notices = notices
         named = (config.attr_member, config.attr_forward, "objectClass")
+        self._by_uid = config.attr_member.lower() == _MEMBER_UID
         self.attributes = tuple(dict.fromkeys((*mapping.attributes, *(name for name in named if name))))
 
     def is_list(self, entry: Entry) -> bool:
@@ -57,7 +74,7 @@ class Lists:
         if self._mapping.status(entry) is Status.DISABLED:
             return None
         members: dict[Address, None] = {}
-        seen: set[DNKey | str] = {member_key(entry.dn)}
+        seen: Seen = {member_key(entry.dn): None}
         level = [entry]
         for _ in range(MAX_DEPTH):
             below: list[Entry] = []
@@ -75,21 +92,36 @@ class Lists:
             level = below
         raise self._refused(entry.dn, f"has more than {MAX_DEPTH} levels of groups")
 
-    def _members(self, session: ISession, group: Entry, seen: set[DNKey | str], top: str) -> list[Entry]:
+    def _members(self, session: ISession, group: Entry, seen: Seen, top: str) -> list[Entry]:
         """The members of one group that were not seen yet; names of entries that are gone are passed over."""
         found: list[Entry] = []
-        for dn in self._member_names(session, group):
-            key = member_key(dn)
+        above = member_key(group.dn)
+        for name in self._member_names(session, group):
+            key = name.lower() if self._by_uid else member_key(name)
             if key in seen:
+                if _is_above(key, above, seen):
+                    self._notices.warn(f"{name[:300]} is in a loop of groups; list {top} has each member once")
                 continue
-            seen.add(key)
-            if isinstance(key, str):
-                self._notices.warn(f"{self._config.attr_member} {dn[:100]!r} of {group.dn} is no distinguished name")
-                continue
+            seen[key] = above
             if len(seen) > MAX_MEMBERS + 1:
                 raise self._refused(top, f"has more than {MAX_MEMBERS} members")
-            found += session.search(Query(dn, "base", _ANY, self.attributes, 1)).entries
+            if self._by_uid:
+                found += self._with_uid(session, name, group.dn)
+            elif isinstance(key, str):
+                self._notices.warn(f"{self._config.attr_member} {name[:100]!r} of {group.dn} is no distinguished name")
+            else:
+                found += session.search(Query(name, "base", _ANY, self.attributes, 1)).entries
         return found
+
+    def _with_uid(self, session: ISession, uid: str, group: str) -> tuple[Entry, ...]:
+        """The account with a uid; none when two have it: a list is not for the wrong one."""
+        config = self._config
+        text = f"(&{fill_filter_any(config.recipient_filter)}(uid={in_filter(uid)}))"
+        found = session.search(Query(config.base, config.scope, text, self.attributes, 2))
+        if len(found.entries) > 1 or found.was_cut:
+            self._notices.warn(f"{config.attr_member} {uid[:100]!r} of {group} is the uid of more than one entry")
+            return ()
+        return found.entries
 
     def _member_names(self, session: ISession, group: Entry) -> list[str]:
         """
@@ -119,6 +151,15 @@ class Lists:
     def _refused(self, dn: str, reason: str) -> DirectoryDown:
         self._notices.error(f"list {dn} {reason}; mail for it waits until it is divided")
         return DirectoryDown(f"{dn} {reason}")
+
+
+def _is_above(member: DNKey | str, group: DNKey | str | None, seen: Seen) -> bool:
+    """Whether a member of a group is that group, or one that it is in."""
+    while group is not None:
+        if group == member:
+            return True
+        group = seen.get(group)
+    return False
 
 
 def _next_range(entry: Entry, attribute: str) -> tuple[list[str], int | None]:

@@ -5,7 +5,8 @@ The questions, each asked of one server: whose password is this, who has an addr
 from __future__ import annotations
 
 from trekd.config.schema import LDAPConfig
-from trekd.directory.interfaces import Account, Alias, DirectoryEntry, Group, Status
+from trekd.directory.interfaces import Account, Alias, DirectoryEntry, Group
+from trekd.directory.ldap.cards import CardMapping
 from trekd.directory.ldap.entries import Entry, Found, ISession, Query, Refusal
 from trekd.directory.ldap.escaping import fill_dn, fill_filter, fill_filter_any, in_filter
 from trekd.directory.ldap.groups import Lists
@@ -32,6 +33,7 @@ class Lookup:
         self._config = config
         self._notices = notices
         self._lists = Lists(config, mapping, notices)
+        self._cards = CardMapping(config, mapping, notices)
 
     # Passwords
 
@@ -120,43 +122,46 @@ class Lookup:
         return None if owner is None else Alias(address, (owner.address,))
 
     def _find_exactly(self, session: ISession, address: Address) -> Account | Group | None:
-        config = self._config
-        query = self._accounts(fill_filter(config.recipient_filter, address), self._lists.attributes)
-        entry = self._only(session.search(query), address)
-        if entry is None and config.group_filter:
-            base = config.group_base or config.base
-            text = fill_filter(config.group_filter, address)
-            query = Query(base, config.scope, text, self._lists.attributes, 2)
-            entry = self._only(session.search(query), address)
+        entry = self._owner(session, address, self._lists.attributes)
         if entry is None:
             return None
         if self._lists.is_list(entry):
             return self._lists.expand(session, entry, address)
         return self.mapping.account(entry)
 
+    def _owner(self, session: ISession, address: Address, attributes: tuple[str, ...]) -> Entry | None:
+        """The account, else the list, that has an address."""
+        config = self._config
+        query = self._accounts(fill_filter(config.recipient_filter, address), attributes)
+        entry = self._only(session.search(query), address)
+        if entry is None and config.group_filter:
+            text = fill_filter(config.group_filter, address)
+            query = Query(config.group_base or config.base, config.scope, text, attributes, 2)
+            entry = self._only(session.search(query), address)
+        return entry
+
     # The address list
 
+    def describe(self, session: ISession, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory.describe<trekd.directory.interfaces.IDirectory.describe>}."""
+        entry = self._owner(session, address, (*self._cards.photo_attributes, "objectClass"))
+        return None if entry is None else self._cards.card(entry, self._lists.is_list(entry))
+
     def search(self, session: ISession, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
-        """See L{IDirectory.search}; disabled accounts are left out."""
+        """See L{IDirectory.search<trekd.directory.interfaces.IDirectory.search>}."""
         config = self._config
         wanted = self._containing(text)
-        searches = [(config.base, config.filter)]
+        searches = [(config.base, config.filter, False)]
         if config.group_filter:
-            searches.append((config.group_base or config.base, config.group_filter))
+            searches.append((config.group_base or config.base, config.group_filter, True))
         hits: dict[Address, DirectoryEntry] = {}
-        for base, template in searches:
-            query = Query(
-                base,
-                config.scope,
-                f"(&{fill_filter_any(template)}{wanted})",
-                self.mapping.attributes,
-                max(limit, MAX_SCANNED),
-                _PAGE,
-            )
+        for base, template, is_group in searches:
+            text = f"(&{fill_filter_any(template)}{wanted})"
+            query = Query(base, config.scope, text, self._cards.attributes, max(limit, MAX_SCANNED), _PAGE)
             for entry in session.search(query).entries:
-                address = self.mapping.address(entry)
-                if address is not None and self.mapping.status(entry) is not Status.DISABLED:
-                    hits.setdefault(address, DirectoryEntry(address, self.mapping.name(entry)))
+                card = self._cards.card(entry, is_group)
+                if card is not None:
+                    hits.setdefault(card.address, card)
         ordered = sorted(hits.values(), key=lambda hit: (hit.display_name or str(hit.address)).casefold())
         return tuple(ordered[:limit])
 

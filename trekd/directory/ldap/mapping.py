@@ -23,6 +23,7 @@ MAX_ADDRESSES = 1000
 """Aliases or senders of one account that are looked at."""
 
 MAX_NAME = 1000
+"""Characters of a name, or of another text for people."""
 
 _STATUSES = {
     "active": Status.ACTIVE,
@@ -104,8 +105,7 @@ class AccountMapping:
 
     def name(self, entry: Entry) -> str:
         """The name for people."""
-        name = " ".join(entry.text(self._config.attr_name).split())[:MAX_NAME]
-        return "".join(each if each.isprintable() else " " for each in name)
+        return one_line(entry.text(self._config.attr_name))
 
     def plan(self, entry: Entry) -> tuple[str, str]:
         """The plan's name, and what decided it."""
@@ -149,6 +149,12 @@ class AccountMapping:
         """Addresses, each once, in the directory's order."""
         values = (value for attribute in attributes for value in entry.texts(attribute)[:MAX_ADDRESSES])
         return list(dict.fromkeys(each for each in map(_address, values) if each is not None))
+
+
+def one_line(text: str) -> str:
+    """A text for people: bounded, without line ends and control characters."""
+    text = " ".join(text[: 2 * MAX_NAME].split())[:MAX_NAME]
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 _group_key = lru_cache(4096)(dn_key)

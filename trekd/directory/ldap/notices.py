@@ -36,6 +36,11 @@ class Notices:
         if self._is_due(text):
             self.log.warn("LDAP: {text}", text=text)
 
+    def tell(self, text: str) -> None:
+        """Something that an administrator may want to know."""
+        if self._is_due(text):
+            self.log.info("LDAP: {text}", text=text)
+
     def _is_due(self, text: str) -> bool:
         now = self._clock()
         with self._lock:

@@ -18,6 +18,7 @@ from trekd.directory.interfaces import (
     IDirectory,
     NewAccount,
     Progress,
+    Status,
     no_progress,
 )
 from trekd.directory.local.accounts import Credentials, LocalAccounts
@@ -68,6 +69,13 @@ class LocalDirectory:
     async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
         """See L{IDirectory.search}."""
         return await self._lookups.run(self._accounts.search, text, limit)
+
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory.describe}."""
+        account = await self._lookups.run(self._accounts.find, address)
+        if account is None or account.status is Status.DISABLED:
+            return None
+        return DirectoryEntry(account.address, account.display_name)
 
     async def close(self) -> None:
         """See L{IDirectory.close}."""

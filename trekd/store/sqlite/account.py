@@ -192,7 +192,7 @@ class SQLiteAccount:
 
     def append(self, name: MailboxName, messages: Sequence[NewMessage]) -> Deferred[Appended]:
         """Add messages, all or none."""
-        arrivals = Arrivals(name, self._files, self._around.reader, self._shop.threshold)
+        arrivals = Arrivals(name, self._files, self._around.reader, self._shop.threshold, self._shop.threads.write)
         return self._submit(Append(arrivals.add, messages, arrivals))
 
     def copy(self, view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Deferred[Copied]:

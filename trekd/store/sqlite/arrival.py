@@ -7,19 +7,28 @@ from __future__ import annotations
 import os
 import secrets
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 from trekd.errors import LimitReached, StoreFull
-from trekd.store.interfaces import Appended, MessageFacts, MessageReader, NewMessage
+from trekd.store.interfaces import Appended, IMessageSource, MessageFacts, MessageReader, NewMessage
 from trekd.store.rendering import internal_date, internal_day
+from trekd.store.sinks import whole_message
 from trekd.store.sqlite import flags as flag_lists
 from trekd.store.sqlite import keywords, mailboxes
 from trekd.store.sqlite.mailboxes import Tally
 from trekd.store.sqlite.paths import AccountFiles, sync_directory
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import MAX_UID, Flag, MailboxName
+
+PIECE = 1024 * 1024
+"""Octets of a large message in memory at a time."""
+
+WriteInThread = Callable[[Callable[[], None]], Awaitable[None]]
+"""Runs a function in one of the store's writer threads."""
 
 _PLACE_BITS = 20
 """Identifiers of emails are a modification sequence and the place among the messages that share it."""
@@ -36,7 +45,6 @@ class Arrival:
 
     objectid: str
     size: int
-    header_length: int
     facts: MessageFacts
     header: bytes | None
     text: bytes | None
@@ -44,32 +52,88 @@ class Arrival:
     internal_date: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """
+    A message before it is read.
+
+    @ivar octets: all of it, prefix included; C{None} when it is in its file already.
+    """
+
+    message: NewMessage
+    objectid: str
+    octets: bytes | None
+
+
 class Arrivals:
     """The messages of one append, on their way."""
 
-    def __init__(self, name: MailboxName, files: AccountFiles, reader: MessageReader, threshold: int) -> None:
+    def __init__(
+        self, name: MailboxName, files: AccountFiles, reader: MessageReader, threshold: int, write: WriteInThread
+    ) -> None:
         """@param threshold: octets; larger messages get files."""
         self._name = name
         self._files = files
         self._reader = reader
         self._threshold = threshold
+        self._write = write
+        self._gathered: list[_Gathered] = []
         self._arrivals: list[Arrival] = []
+        self._in_files: list[str] = []
 
-    def prepare(self, messages: Sequence[NewMessage], octets: Sequence[bytes]) -> None:
+    def memory(self, message: NewMessage) -> int:
+        """Octets in memory while a message is worked on."""
+        if isinstance(message.content, bytes):
+            return len(message.content)
+        return min(message.content.size, max(PIECE, self._threshold))
+
+    async def gather(self, messages: Sequence[NewMessage]) -> None:
         """
-        Read the messages and make the files of large ones durable.
+        Get the messages' octets, of large ones into their files; in the reactor's thread.
 
-        @param octets: of each message, prefix included.
+        @raise StoreFull: a sink could not keep them, or the file system refuses; nothing is left of them.
+        """
+        try:
+            for message in messages:
+                gathered = _Gathered(message, "E" + secrets.token_hex(12), None)
+                source = message.content
+                if isinstance(source, bytes) or source.size + len(message.prefix) <= self._threshold:
+                    gathered = replace(gathered, octets=await whole_message(message))
+                self._gathered.append(gathered)
+                if gathered.octets is None:
+                    assert not isinstance(source, bytes)
+                    await self._copy(source, message.prefix, gathered.objectid)
+        except BaseException:
+            self.abandon()
+            raise
+
+    async def _copy(self, source: IMessageSource, prefix: bytes, objectid: str) -> None:
+        """Write a message to its file piece by piece."""
+        self._in_files.append(objectid)
+        path, offset = self._files.body(objectid), 0
+        while offset < source.size:
+            piece = await source.read(offset, PIECE)
+            if not piece:
+                raise StoreFull("a message in arrival is shorter than it was")
+            await self._write(partial(_append, path, piece if offset else prefix + piece))
+            offset += len(piece)
+
+    def prepare(self) -> None:
+        """
+        Read the messages and make the files of large ones durable; in a writer thread.
+
         @raise StoreFull: the file system refuses; L{abandon} must be called all the same.
         """
-        written = False
-        for message, whole in zip(messages, octets, strict=True):
-            arrival = self._read(message, whole)
-            self._arrivals.append(arrival)
-            if arrival.text is None:
-                _write(self._files, arrival.objectid, whole)
-                written = True
-        if written:
+        gathered, self._gathered = self._gathered, []
+        for one in gathered:
+            if one.octets is not None and len(one.octets) <= self._threshold:
+                self._arrivals.append(self._read(one, one.octets))
+                continue
+            if one.octets is not None:
+                self._in_files.append(one.objectid)
+                _append(self._files.body(one.objectid), one.octets)
+            self._arrivals.append(self._read_file(one))
+        if self._in_files:
             sync_directory(self._files.bodies)
 
     def add(self, transaction: Transaction) -> Appended:
@@ -99,22 +163,26 @@ class Arrivals:
 
     def abandon(self) -> None:
         """Remove the files: the messages were not added."""
-        remove_bodies(self._files, [arrival.objectid for arrival in self._arrivals if arrival.text is None])
+        remove_bodies(self._files, self._in_files)
 
-    def _read(self, message: NewMessage, octets: bytes) -> Arrival:
+    def _read(self, gathered: _Gathered, octets: bytes) -> Arrival:
         facts = self._reader.scan(octets)
-        length = facts.header_length
-        in_file = len(octets) > self._threshold
-        return Arrival(
-            "E" + secrets.token_hex(12),
-            len(octets),
-            length,
-            facts,
-            None if in_file and length > self._threshold else octets[:length],
-            None if in_file else octets[length:],
-            message.flags,
-            message.internal_date,
-        )
+        header, text = octets[: facts.header_length], octets[facts.header_length :]
+        message = gathered.message
+        return Arrival(gathered.objectid, len(octets), facts, header, text, message.flags, message.internal_date)
+
+    def _read_file(self, gathered: _Gathered) -> Arrival:
+        """Read a large message; its file is durable but for its name."""
+        try:
+            with open(self._files.body(gathered.objectid), "rb", buffering=0) as file:
+                os.fsync(file.fileno())
+                size = os.fstat(file.fileno()).st_size
+                facts = self._reader.scan_file(file.fileno(), size)
+                header = file.read(facts.header_length) if facts.header_length <= self._threshold else None
+        except OSError as error:
+            raise StoreFull(f"a message could not be written: {error.strerror}") from None
+        message = gathered.message
+        return Arrival(gathered.objectid, size, facts, header, None, message.flags, message.internal_date)
 
 
 def remove_bodies(files: AccountFiles, objectids: Sequence[str]) -> None:
@@ -126,14 +194,14 @@ def remove_bodies(files: AccountFiles, objectids: Sequence[str]) -> None:
             pass
 
 
-def _write(files: AccountFiles, objectid: str, octets: bytes) -> None:
+def _append(path: Path, octets: bytes) -> None:
+    """Add to a message's file, or make it."""
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(files.body(objectid), flags, 0o600), "wb", buffering=0) as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        with open(os.open(path, flags, 0o600), "wb", buffering=0) as file:
             rest = memoryview(octets)
             while rest:
                 rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
     except OSError as error:
         raise StoreFull(f"a message could not be written: {error.strerror}") from None
 
@@ -151,7 +219,7 @@ def _insert(transaction: Transaction, email: int, key: int, modseq: int, bits: i
             email,
             arrival.objectid,
             arrival.size,
-            arrival.header_length,
+            arrival.facts.header_length,
             int(arrival.text is None),
             rendered,
             facts.sent,

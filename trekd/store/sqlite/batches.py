@@ -15,7 +15,6 @@ from twisted.python.failure import Failure
 
 from trekd.errors import StoreBusy
 from trekd.store.interfaces import MailboxState, NewMessage
-from trekd.store.sinks import whole_message
 from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.arrival import Arrivals
 from trekd.store.sqlite.database import Database, changing
@@ -60,24 +59,19 @@ class Append(Operation[T]):
         super().__init__(apply)
         self._messages = messages
         self._arrivals = arrivals
-        self._gathered: list[bytes] = []
-        self.octets = sum(
-            len(message.content) if isinstance(message.content, bytes) else message.content.size
-            for message in messages
-        )
+        self.octets = sum(arrivals.memory(message) for message in messages)
 
-    async def gather(self) -> None:
+    def gather(self) -> Awaitable[None]:
         """
         Read the sinks.
 
-        @raise StoreFull: one could not keep its octets.
+        @raise StoreFull: one could not keep its octets, or the file system refuses them.
         """
-        self._gathered = [await whole_message(message) for message in self._messages]
+        return self._arrivals.gather(self._messages)
 
     def prepare(self) -> None:
         """Read the messages; from here on they take no more memory than their rows."""
-        gathered, self._gathered = self._gathered, []
-        self._arrivals.prepare(self._messages, gathered)
+        self._arrivals.prepare()
 
     def abandon(self) -> None:
         """Remove their files."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from trekd.directory.interfaces import DirectoryServer
 from trekd.directory.ldap.entries import Found, ISession, Query, Refusal, ServerFailed
 from trekd.directory.ldap.failover import Failover
 from trekd.errors import BadCredentials, DirectoryDown
@@ -101,7 +102,7 @@ def test_one_that_is_still_down_is_held_again(servers: Failover, network: Networ
     network.now = 30
     servers.try_fallen()
     assert not servers.is_try_due()
-    assert servers.states() == (("a", "connection refused"), ("b", ""))
+    assert servers.servers() == (DirectoryServer("a", "connection refused", 1), DirectoryServer("b"))
 
 
 def test_only_one_thread_tries(servers: Failover, network: Network) -> None:
@@ -151,6 +152,27 @@ def test_a_hung_server_costs_one_wait(servers: Failover, network: Network) -> No
     assert [session.uri for session in network.sessions] == ["a", "b"]
 
 
+def test_with_all_silent_one_question_waits_for_one_server(servers: Failover, network: Network) -> None:
+    """What a login waits while no server is up is C{receive_timeout}, however many there are."""
+    network.hung |= {"a", "b"}
+    asked: list[str] = []
+
+    def ask(session: ISession) -> str:
+        asked.append(session.uri)
+        return question(session)
+
+    for expected in (["a", "b"], [], ["a"], ["b"]):
+        network.now += 1 if expected else 0
+        with pytest.raises(DirectoryDown):
+            servers.call(ask)
+        assert asked == expected
+        asked.clear()
+        network.now += 0.5 if expected == ["a"] else 0
+    network.now += 1
+    network.hung.clear()
+    assert servers.call(ask) == "a"
+
+
 def test_a_refusal_is_an_answer(servers: Failover, network: Network) -> None:
     def refuse(session: ISession) -> None:
         raise BadCredentials()
@@ -159,7 +181,7 @@ def test_a_refusal_is_an_answer(servers: Failover, network: Network) -> None:
         with pytest.raises(BadCredentials):
             servers.call(refuse)
     assert [session.uri for session in network.sessions] == ["a"]
-    assert servers.states() == (("a", ""), ("b", ""))
+    assert servers.servers() == (DirectoryServer("a"), DirectoryServer("b"))
 
 
 def test_close_ends_idle_sessions(servers: Failover, network: Network) -> None:

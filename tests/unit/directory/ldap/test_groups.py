@@ -80,6 +80,18 @@ def test_loops_end_where_they_began() -> None:
     assert names(expand(top, group("inner", "cn=team", "cn=inner", "uid=bob"), person("bob"))) == ["bob"]
 
 
+def test_a_loop_is_told_and_a_group_in_two_groups_is_none() -> None:
+    notices = Recorded()
+    lists = Lists(LDAPConfig(), mapping()[0], notices)  # type: ignore[arg-type]
+    entries = Entries(group("a", "cn=c"), group("b", "cn=c"), group("c", "uid=bob"), person("bob"))
+    top = group("team", "cn=a", "cn=b", "uid=bob")
+    assert names(lists.expand(entries, top, TEAM)) == ["bob"]
+    assert notices.lines == []
+    entries.entries["cn=c"] = group("c", "uid=bob", "CN=A")
+    assert names(lists.expand(entries, top, TEAM)) == ["bob"]
+    assert notices.lines == ["CN=A is in a loop of groups; list cn=team has each member once"]
+
+
 def test_five_levels_are_followed_and_a_sixth_is_refused() -> None:
     levels = [group(f"level{depth}", f"cn=level{depth + 1}") for depth in range(1, 5)]
     assert names(expand(*levels, group("level5", "uid=alice"), person("alice"))) == ["alice"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from trekd.config.directory import PRESETS, LDAPConfig, LDAPPlanConfig
 from trekd.directory.interfaces import Account, Status
+from trekd.directory.ldap.cards import CardMapping
 from trekd.directory.ldap.entries import Entry
 from trekd.directory.ldap.mapping import AccountMapping
 from trekd.values import Address
@@ -27,7 +28,7 @@ class Recorded:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.warn = self.error = self.lines.append
+        self.tell = self.warn = self.error = self.lines.append
 
 
 def entry(**attributes: Sequence[str] | str) -> Entry:
@@ -140,7 +141,7 @@ def test_octets_that_are_no_utf_8_are_passed_over() -> None:
     assert (found.display_name, found.aliases) == ("", ())
 
 
-_NAMES = [name.lower() for name in PRESETS["trekmail"].values() if name[0] != "("]
+_NAMES = [name.lower() for name in PRESETS["trekmail"].values() if name and name[0] != "("]
 _OCTETS = st.one_of(st.binary(max_size=30), st.text(max_size=30).map(lambda text: text.encode("utf-8", "ignore")))
 
 
@@ -148,6 +149,9 @@ _OCTETS = st.one_of(st.binary(max_size=30), st.text(max_size=30).map(lambda text
 def test_whatever_an_entry_holds_it_is_an_account_or_none(attributes: dict[str, tuple[bytes, ...]]) -> None:
     found = mapping()[0].account(Entry(DN, attributes))
     assert found is None or (found.plan in PLANS and found.principal == str(found.address))
+    cards = CardMapping(LDAPConfig(), *mapping())  # type: ignore[arg-type]
+    card = cards.card(Entry(DN, attributes), False)
+    assert card is None or all(text.isprintable() for text in (*astuple(card.post), card.title, card.given_name))
 
 
 def test_every_preset_has_the_same_keys_and_they_are_settings() -> None:

@@ -1,0 +1,107 @@
+"""
+The contract of what deliveries demand: DANE and MTA-STS, and the count of how they went.
+
+For each exchanger that a delivery is about to try, the client asks L{IDemands.of}, connects, and, once TLS stands,
+asks L{IDemands.verdict} of the certificates it was shown; L{IDemands.record} is told the result whatever it is,
+before the message is sent or the exchanger is given up.  A smart host or an own-SMTP server has no demands of this
+kind: its configuration says what TLS it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from zope.interface import Interface
+
+from trekd.dns.interfaces import TLSA
+
+
+class Security(Enum):
+    """What a delivery needs of TLS, weakest first."""
+
+    OPPORTUNISTIC = "opportunistic"  # TLS with anybody when it works, in clear otherwise (RFC 7435 §3)
+    ENCRYPTED = "encrypted"  # TLS with anybody, nothing in clear: TLSA records that cannot be used (RFC 7672 §2.2)
+    VERIFIED = "verified"  # TLS with a certificate from a public authority (RFC 8461 §4.2)
+    DANE = "dane"  # TLS with a certificate of the TLSA records (RFC 7672 §3)
+
+
+class Policy(Enum):
+    """Where a demand comes from; the values are the policy types of RFC 8460 §4.2."""
+
+    NONE = "no-policy-found"
+    STS = "sts"
+    TLSA = "tlsa"
+
+
+class TLSResult(Enum):
+    """How a session's TLS went; the values are the result types of RFC 8460 §4.3, but for C{SUCCESS}."""
+
+    SUCCESS = "success"
+    STARTTLS_NOT_SUPPORTED = "starttls-not-supported"
+    HOST_MISMATCH = "certificate-host-mismatch"
+    EXPIRED = "certificate-expired"
+    NOT_TRUSTED = "certificate-not-trusted"
+    FAILED = "validation-failure"
+    TLSA_INVALID = "tlsa-invalid"
+    DNSSEC_INVALID = "dnssec-invalid"
+    STS_FETCH_ERROR = "sts-policy-fetch-error"
+    STS_INVALID = "sts-policy-invalid"
+    STS_WEBPKI_INVALID = "sts-webpki-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """
+    What one exchanger must show before it gets a domain's mail.
+
+    @ivar security: what TLS must give.  Anything but C{OPPORTUNISTIC} means: no TLS, or a verdict other than
+        C{SUCCESS}, and this exchanger gets nothing; the next one is tried, and in the end the mail waits.
+    @ivar policy: what asked for it.
+    @ivar server_name: the name for SNI (RFC 7672 §8.1, RFC 8461 §4), an A-label name.
+    @ivar names: names of which the certificate must carry one, A-labels; empty when none is asked for.
+    @ivar records: usable TLSA records, for C{DANE}.
+    @ivar testing: an MTA-STS policy in mode C{testing}: verified and counted, never a reason to hold mail back.
+    @ivar excluded: the MTA-STS policy in force does not name this exchanger: do not even connect
+        (RFC 8461 §4.1); record C{HOST_MISMATCH}.
+    """
+
+    security: Security = Security.OPPORTUNISTIC
+    policy: Policy = Policy.NONE
+    server_name: str = ""
+    names: tuple[str, ...] = ()
+    records: tuple[TLSA, ...] = ()
+    testing: bool = False
+    excluded: bool = False
+
+    @property
+    def is_mandatory(self) -> bool:
+        """Whether a delivery in clear is out of the question."""
+        return self.security is not Security.OPPORTUNISTIC
+
+
+class IDemands(Interface):
+    """Knows what TLS other domains ask of whoever sends them mail."""
+
+    def of(domain: str, exchanger: str, secure: bool) -> Awaitable[Demand]:
+        """
+        What an exchanger must show.
+
+        @param domain: of the recipients.
+        @param exchanger: a host of its MX records, or the domain itself without any.
+        @param secure: C{secure} of the answer that named the exchanger.
+        @raise NameServiceDown: nobody can tell now whether it has TLSA records: leave this exchanger alone
+            (RFC 7672 §2.1).
+        """
+
+    def verdict(demand: Demand, chain: Sequence[bytes]) -> TLSResult:
+        """
+        Whether a server is who the demand asks for.
+
+        @param chain: the certificates it showed, DER, its own first
+            (C{Connection.get_peer_cert_chain()} of pyOpenSSL).
+        """
+
+    def record(domain: str, exchanger: str, demand: Demand, result: TLSResult) -> None:
+        """Count a session (RFC 8460 §4); returns at once and never raises."""
