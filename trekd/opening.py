@@ -1,5 +1,6 @@
 """
-What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver.
+What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver; and the
+relay.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 from twisted.plugin import getPlugins
 
-from trekd.config.schema import Config, DNSConfig
+from trekd.config.schema import Config, DNSConfig, RelayConfig
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
 from trekd.dns.cache import Cache
 from trekd.dns.exchange import NetworkExchange
@@ -18,6 +19,7 @@ from trekd.dns.resolver import Patience, Resolver
 from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
 from trekd.mime.reader import MimeReader
+from trekd.relay.relay import Relay, Surroundings
 from trekd.smtp.interfaces import IMessageFilter, IMessageFilterProvider
 from trekd.store.interfaces import IStore, IStoreProvider
 
@@ -90,6 +92,32 @@ def name_service(config: DNSConfig, reactor: Any) -> tuple[Servers, Patience, Ma
     listed = tuple(map(configured, config.servers)) or resolv_conf(_text_of(RESOLV_CONF))
     hosts = hosts_file(_text_of(config.hosts_file) if config.hosts_file else "")
     return Servers(listed, reactor.seconds), Patience(config.timeout, config.attempts), hosts
+
+
+def open_relay(config: RelayConfig, surroundings: Surroundings) -> Relay:
+    """
+    The relay of the configuration; the smart host's password is read now.
+
+    @raise ConfigFault: the password's file cannot be read, or is empty.
+    """
+    return Relay(config, _smarthost_password(config), surroundings)
+
+
+def _smarthost_password(config: RelayConfig) -> str:
+    path = config.smarthost_password_file
+    if not config.smarthost_user or not path:
+        return ""
+    complaint = f"[relay] smarthost_password_file = {path!r}"
+    try:
+        with open(path, encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+    except OSError as error:
+        raise ConfigFault(f"{complaint}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigFault(f"{complaint}: is no text") from None
+    if not password:
+        raise ConfigFault(f"{complaint}: its first line is empty")
+    return password
 
 
 def _text_of(path: str) -> str:

@@ -25,7 +25,7 @@ from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_filters, open_resolver, open_store
+from trekd.opening import name_service, open_directory, open_filters, open_relay, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -42,12 +42,14 @@ from trekd.queue.schedule import Schedule
 from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.relay.relay import Relay, Surroundings
+from trekd.relay.undemanding import NoProfiles, Undemanding
 from trekd.smtp.greylist import Greylist
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.reception import Reception
 from trekd.smtp.session import EXCHANGE, LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
-from trekd.tls import ServerTLS
+from trekd.tls import ClientTLS, ServerTLS
 from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
@@ -109,6 +111,7 @@ class Host:
     flow: MailFlow
     reception: Reception
     runner: LocalRunner
+    relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
@@ -127,6 +130,7 @@ class Host:
         self.sweep.stop()
         self.lag.stop()
         await self.runner.stop()
+        self.relay.close()
         await self.spool.close()
         await self.store.close()
         await self.directory.close()
@@ -188,6 +192,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
     flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
+    resolver = open_resolver(config.dns, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -207,11 +212,12 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
-        resolver=open_resolver(config.dns, reactor),
+        resolver=resolver,
         spool=spool,
         flow=flow,
         reception=_reception(config, reactor),
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
+        relay=_relay(config, resolver, reactor),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
@@ -272,6 +278,12 @@ def _server_tls(config: Config) -> ServerTLS | None:
     listen = config.listen
     wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
     return ServerTLS(config.tls) if wanted or (listen.smtp and config.tls.certificate) else None
+
+
+def _relay(config: Config, resolver: Resolver, reactor: Any) -> Relay:
+    tls = ClientTLS(config.relay.trusted)
+    around = Surroundings(config.server.hostname, resolver, Undemanding(), NoProfiles(), tls, reactor)
+    return open_relay(config.relay, around)
 
 
 def _open_spool(config: Config) -> SpoolFile:

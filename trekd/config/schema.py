@@ -2,8 +2,8 @@
 The schema: one frozen dataclass per section, the only place that declares keys.
 
 Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, mail from other
-servers in L{trekd.config.reception}, names in L{trekd.config.names}; all can be imported from here.  Sizes are octets
-and durations seconds once read.
+servers in L{trekd.config.reception}, names in L{trekd.config.names}, mail to other servers in L{trekd.config.relay};
+all can be imported from here.  Sizes are octets and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -37,6 +37,7 @@ from trekd.config.kinds import (
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
 from trekd.config.names import DNSConfig
 from trekd.config.reception import ReceptionConfig
+from trekd.config.relay import RelayConfig
 
 __all__ = [
     "PLANS",
@@ -53,6 +54,7 @@ __all__ = [
     "PlanConfig",
     "QueueConfig",
     "ReceptionConfig",
+    "RelayConfig",
     "SMTPConfig",
     "SNIConfig",
     "ServerConfig",
@@ -351,5 +353,6 @@ class Config:
     reception: ReceptionConfig = table(ReceptionConfig)
     queue: QueueConfig = table(QueueConfig)
     dns: DNSConfig = table(DNSConfig)
+    relay: RelayConfig = table(RelayConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

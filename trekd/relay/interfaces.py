@@ -1,5 +1,6 @@
 """
-The contract of what deliveries demand: DANE and MTA-STS, and the count of how they went.
+The contracts of mail to other servers: what deliveries demand of TLS (DANE, MTA-STS) and the count of how they went;
+users' own SMTP servers; the client's side of TLS.
 
 For each exchanger that a delivery is about to try, the client asks L{IDemands.of}, connects, and, once TLS stands,
 asks L{IDemands.verdict} of the certificates it was shown; L{IDemands.record} is told the result whatever it is,
@@ -10,12 +11,14 @@ kind: its configuration says what TLS it needs.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from zope.interface import Interface
 
 from trekd.dns.interfaces import TLSA
+from trekd.values import Address
 
 
 class Security(Enum):
@@ -105,3 +108,101 @@ class IDemands(Interface):
 
     def record(domain: str, exchanger: str, demand: Demand, result: TLSResult) -> None:
         """Count a session (RFC 8460 §4); returns at once and never raises."""
+
+
+class TLSMode(Enum):
+    """How a connection to a server with a login becomes TLS."""
+
+    IMPLICIT = "implicit"  # from its first octet (RFC 8314 §3.3)
+    STARTTLS = "starttls"  # RFC 3207; without it nothing is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    A user's own SMTP server (DESIGN §7).  Its certificate is always verified for C{host}.
+
+    @ivar name: what queue lanes and C{trekctl smtp} call it.
+    @ivar user: C{""} for a server that wants no login.
+    @ivar secret: the password, opened; never printed.
+    @ivar sender: the reverse-path of all mail by this server, but for the null path; C{None} leaves the sender's own.
+    @ivar revision: rises with each change: what was opened or learnt with another one is void.
+    """
+
+    name: str
+    host: str
+    port: int
+    tls: TLSMode = TLSMode.IMPLICIT
+    user: str = ""
+    secret: str = field(default="", repr=False)
+    sender: Address | None = None
+    revision: int = 1
+
+
+class IProfileStore(Interface):
+    """Opens own-SMTP profiles."""
+
+    def open(name: str) -> Awaitable[Profile]:
+        """
+        A profile with its secret.
+
+        @raise LaneClosed: there is none of that name any more, or its secret cannot be opened: mail for it waits.
+        @raise Unavailable: it cannot be read now.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStep:
+    """
+    One thing that a test of a profile did, and what came of it.
+
+    @ivar name: what was done, in a word: C{resolve}, C{connect}, C{tls}, C{hello}, C{login}.
+    @ivar text: a plain sentence for whoever set the profile up, with what the server said; never a secret.
+    @ivar is_good: the next step could be taken.
+    """
+
+    name: str
+    text: str
+    is_good: bool = True
+
+
+class IProbe(Interface):
+    """Tries a profile for real."""
+
+    def probe(profile: Profile) -> Awaitable[tuple[ProbeStep, ...]]:
+        """
+        Resolve, connect to a permitted address, verify TLS, say hello and log in; no mail is sent.
+
+        @return: the steps taken; none but the last may be bad.  Never raises but for a fault of ours.
+        """
+
+
+class ITLSCheck(Interface):
+    """TLS for one connection to be made: a C{IOpenSSLClientConnectionCreator} that knows whom it expects."""
+
+    def complaint(connection: Any) -> str:
+        """
+        What is wrong with the peer, asked after the handshake.
+
+        @param connection: an C{OpenSSL.SSL.Connection}.
+        @return: one line of text, C{""} when the peer is who it should be.
+        """
+
+
+class IClientTLS(Interface):
+    """Makes TLS for connections to other servers."""
+
+    def anybody(server_name: str) -> ITLSCheck:
+        """
+        TLS with whoever answers, for what is verified elsewhere or not at all.
+
+        @param server_name: for SNI (RFC 6066 §3); C{""} or an IP address sends none.
+        """
+
+    def verified(host: str) -> ITLSCheck:
+        """
+        TLS with a certificate of a trusted authority that names the host (RFC 6125 §6); a handshake with another one
+        fails.
+
+        @param host: a name, or an IP address, as it was configured.
+        """

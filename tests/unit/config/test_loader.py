@@ -207,6 +207,19 @@ def test_ldap_mistakes_are_found(lines: str, complaint: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ('smarthost = "smtp.example.net"', "must be a host and a port"),
+        ('smarthost = "smtp.example.net:0"', "must be a host and a port"),
+        ('smarthost = "a:25"\nsmarthost_user = "u"', "smarthost_password_file: is missing"),
+        ('smarthost = "a:25"\nsmarthost_user = "u"\nsmarthost_tls = "none"', "never sent without TLS"),
+    ],
+)
+def test_smart_host_mistakes_are_found(lines: str, complaint: str) -> None:
+    assert any(complaint in each for each in _of("[relay]\n" + lines + "\n"))
+
+
+@pytest.mark.parametrize(
     "lines",
     [
         'uris = ["ldap://127.0.0.1:3389", "ldap://[::1]", "ldap://localhost"]',

@@ -72,9 +72,9 @@ class MessageCheck:
         self._line = 0
         self._lone_dots = LoneDots() if limits.mend else None
 
-    def admit(self, octets: bytes, raw: bytes) -> list[bytes]:
+    def take(self, octets: bytes, raw: bytes) -> list[bytes]:
         """
-        Check the next octets.
+        Check the next octets of a client, and mend them where that is allowed.
 
         @param octets: never end between a CR and its LF.
         @param raw: the same as they were sent, before dot-stuffing was undone.
@@ -82,10 +82,19 @@ class MessageCheck:
         """
         if self.fault is None and self._lone_dots is not None:
             octets = self._mended(octets, raw)
+        return [octets] if self.admit(octets) and octets else []
+
+    def admit(self, octets: bytes) -> bool:
+        """
+        Check the next octets.
+
+        @param octets: never end between a CR and its LF.
+        @return: whether they may be stored.
+        """
         if self.fault is None:
             self.fault = self._judge(octets)
             self.size += len(octets)
-        return [octets] if octets and self.fault is None else []
+        return self.fault is None
 
     def _mended(self, octets: bytes, raw: bytes) -> bytes:
         """The octets with CRLF for each bare LF; notes a fault where that could make or hide an end of data."""
@@ -180,7 +189,7 @@ class DataReader:
             body = body.replace(b"\r\n.", b"\r\n")
         if body and self._phantom:
             body, self._phantom = body[2:], 0
-        return self._check.admit(body, raw) if raw else []
+        return self._check.take(body, raw) if raw else []
 
 
 class ChunkReader:
@@ -242,4 +251,4 @@ class ChunkReader:
     def _emit(self, body: bytes) -> list[bytes]:
         if body:
             self._ends_line = body.endswith(b"\n")
-        return self._check.admit(body, body) if body else []
+        return self._check.take(body, body) if body else []
