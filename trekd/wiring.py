@@ -358,7 +358,8 @@ def _listeners(
 ) -> Iterator[tuple[str, str, IProtocolFactory]]:
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
-    site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor, _reception(config, reactor))
+    reception = _reception(config, reactor)
+    site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor, reception)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
         "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
