@@ -236,20 +236,24 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
-    metrics.show(
-        Sources(
-            census=ledger.census,
-            refused=ledger.refused,
-            logins=checker.results,
-            cache=lambda: (directory.hits, directory.misses),
-            ghosts=lambda: probe.found,
-            queued=spool.count,
-            servers=host.servers,
-        )
-    )
+    _show_metrics(host, checker, probe)
     operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
+
+
+def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
+    host.metrics.show(
+        Sources(
+            census=host.ledger.census,
+            refused=host.ledger.refused,
+            logins=checker.results,
+            cache=lambda: (host.directory.hits, host.directory.misses),
+            ghosts=lambda: probe.found,
+            queued=host.spool.count,
+            servers=host.servers,
+        )
+    )
 
 
 def _operations(
