@@ -24,8 +24,19 @@ from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
+from trekd.mailauth.keyring import Keyring
+from trekd.mailauth.signer import Signer
+from trekd.mailauth.verifier import Verifier
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_filters, open_relay, open_resolver, open_store
+from trekd.opening import (
+    name_service,
+    open_directory,
+    open_filters,
+    open_keys,
+    open_relay,
+    open_resolver,
+    open_store,
+)
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -39,7 +50,6 @@ from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.usage import UsageLedger
@@ -113,6 +123,7 @@ class Host:
     lag: LagMeter
     balancers: Balancers
     resolver: Resolver
+    keys: Keyring
     spool: Spool
     profiles: Profiles
     usage: UsageLedger
@@ -204,7 +215,9 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     resolver = open_resolver(config.dns, reactor)
     profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
     routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
-    flow = MailFlow(routing, delivery, spool, Unsigned(), usage, reactor)
+    keys = open_keys(config, _in_thread(reactor))
+    signer = Signer(keys, reactor, _in_thread(reactor))
+    flow = MailFlow(routing, delivery, spool, signer, usage, reactor)
     around = _around_relay(config, resolver, profiles, reactor)
     host = Host(
         config=config,
@@ -226,6 +239,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
         resolver=resolver,
+        keys=keys,
         spool=spool,
         profiles=profiles,
         usage=usage,
@@ -279,6 +293,7 @@ def _operations(
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            keys=host.keys,
             profiles=host.profiles,
             usage=host.usage,
             probe=Probe(host.config.relay, around),
@@ -300,11 +315,12 @@ def _around_relay(config: Config, resolver: Resolver, profiles: Profiles, reacto
     )
 
 
-def _reception(config: Config, reactor: Any) -> Reception:
+def _reception(config: Config, resolver: Resolver, reactor: Any) -> Reception:
     """What mail from other servers has to pass."""
     settings = config.reception
     greylist = Greylist(settings, reactor) if settings.greylisting else None
-    return Reception(settings, None, open_filters(config, reactor), greylist)
+    verifier = Verifier(resolver, config.server.hostname, reactor, _in_thread(reactor))
+    return Reception(settings, verifier, open_filters(config, reactor), greylist)
 
 
 def _prefixes(config: Config) -> Prefixes:
@@ -362,7 +378,7 @@ def _listeners(
 ) -> Iterator[tuple[str, str, IProtocolFactory]]:
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
-    reception = _reception(config, reactor)
+    reception = _reception(config, host.resolver, reactor)
     site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor, reception)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),

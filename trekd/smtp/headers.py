@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from trekd.directory.interfaces import Account
 from trekd.errors import BadMessage, MailLoop, SyntaxFault
 from trekd.mime.addresses import from_addresses
+from trekd.mime.authresults import claims_to_be
 from trekd.mime.header import field_values, raw_fields
 from trekd.smtp.grammar.paths import mailbox, write_path
 from trekd.smtp.policy import check_authors
@@ -128,8 +129,7 @@ def reception(trace: Trace, max_received: int) -> Rewrite:
     def rewrite(header: bytes) -> bytes:
         fields = list(raw_fields(header))
         check_loop([name for name, _ in fields], max_received)
-        claim = trace.hostname.lower().encode()
-        kept = b"".join([raw for name, raw in fields if name not in _FORGED and not _is_forged(name, raw, claim)])
+        kept = b"".join([raw for name, raw in fields if name not in _FORGED and not claims_to_be(raw, trace.hostname)])
         has_fields = header.startswith(b"\r\n") or bool(fields and fields[0][0])
         return trace.field() + (kept if has_fields else b"\r\n" + kept)
 
@@ -154,8 +154,7 @@ def submission(trace: Trace, account: Account, owned_only: bool, max_received: i
         if owned_only:
             check_authors(account, authors(header))
             check_authors(account, senders(fields))
-        claim = trace.hostname.lower().encode()
-        kept = [raw for name, raw in fields if name not in _REMOVED and not _is_forged(name, raw, claim)]
+        kept = [raw for name, raw in fields if name not in _REMOVED and not claims_to_be(raw, trace.hostname)]
         return trace.field() + _missing(names, trace) + b"".join(kept)
 
     return rewrite
@@ -199,14 +198,6 @@ def _written(text: str) -> str:
     """C{local@domain} with the local part unquoted, as the grammar of paths reads it."""
     local, _, domain = text.rpartition("@")
     return write_path(Address(local, domain))[1:-1]
-
-
-def _is_forged(name: bytes, raw: bytes, hostname: bytes) -> bool:
-    """Whether a field is an Authentication-Results that carries our name (RFC 8601 §5)."""
-    if name != b"authentication-results":
-        return False
-    words = raw.partition(b":")[2].replace(b";", b" ").lower().split()
-    return bool(words) and words[0] == hostname
 
 
 def _missing(names: list[bytes], trace: Trace) -> bytes:
