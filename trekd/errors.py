@@ -177,6 +177,10 @@ class OverQuota(Refused):
         self.limit = limit
 
 
+class MailboxFull(Unavailable):
+    """A mailbox takes nothing until its owner has made room; asked before there is a message."""
+
+
 class MessageTooLarge(Refused):
     """
     The message is larger than one message may be.
@@ -322,6 +326,33 @@ class MailLoop(Refused):
 
 class BadMessage(Refused):
     """The message's octets break RFC 5322 or the transport's rules in a way that is not mended."""
+
+
+class Unauthentic(Refused):
+    """
+    The message is not from whom it says, and its author's domain asks to refuse such mail (RFC 7489 §6.3), or the
+    reverse-path's does (RFC 7208 §8.4).
+
+    @ivar domain: whose policy it is.
+    @ivar rule: C{DMARC} or C{SPF}.
+    """
+
+    def __init__(self, domain: str, rule: str = "DMARC") -> None:
+        super().__init__(domain, rule)
+        self.domain = domain
+        self.rule = rule
+
+
+class Unwanted(Refused):
+    """A content scanner took the message for spam or worse; the first argument is its reason, if any."""
+
+
+class Greylisted(Unavailable):
+    """First mail of this kind: the sender is asked to come back."""
+
+
+class ScannerDown(Unavailable):
+    """A content scanner wants to see the message later, or gave no verdict."""
 
 
 class RemoteRefused(Refused):

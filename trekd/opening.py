@@ -32,6 +32,7 @@ from trekd.relay.policies import Policies
 from trekd.relay.relay import Relay, Surroundings
 from trekd.relay.remembered import Remembered, RememberedFile, RunInThread
 from trekd.relay.sts import STSPolicy, write_policy
+from trekd.smtp.interfaces import IMessageFilter, IMessageFilterProvider
 from trekd.store.interfaces import IStore, IStoreProvider
 
 RESOLV_CONF = "/etc/resolv.conf"
@@ -77,6 +78,18 @@ def open_store(config: Config, reactor: Any) -> IStore:
     _ensure_folder(config)
     provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
     return provider.make(config, MimeReader(), reactor)
+
+
+def open_filters(config: Config, reactor: Any) -> tuple[IMessageFilter, ...]:
+    """
+    The content scanners that the configuration names, in its order.
+
+    @raise ConfigFault: one cannot be used.
+    """
+    key = "[reception] filters"
+    return tuple(
+        _provider(IMessageFilterProvider, name, key).make(config, reactor) for name in config.reception.filters
+    )
 
 
 def open_keys(config: Config, in_thread: Callable[..., Awaitable[Any]]) -> Keyring:

@@ -27,11 +27,13 @@ from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.signer import Signer
+from trekd.mailauth.verifier import Verifier
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
 from trekd.opening import (
     name_service,
     open_demands,
     open_directory,
+    open_filters,
     open_keys,
     open_relay,
     open_resolver,
@@ -64,8 +66,10 @@ from trekd.relay.profilefile import ProfileFile
 from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Relay, Surroundings
 from trekd.relay.sealing import KeyFile
+from trekd.smtp.greylist import Greylist
 from trekd.smtp.protocol import SubmissionFactory
-from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
+from trekd.smtp.reception import Reception
+from trekd.smtp.session import EXCHANGE, LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
 from trekd.tls import ClientTLS, ServerTLS
 from trekd.web.collaborators import Collaborators
@@ -82,7 +86,6 @@ RELOADABLE = frozenset({"tls", "plans", "limits", "dns", "mta_sts"})
 WATCH_INTERVAL = 300.0
 """Seconds between looks at accounts that are logged in, when no cache's time says it."""
 
-_UNBUILT = ("smtp",)
 _PROXIED = ("imaps", "imap", "submissions", "submission", "smtp", "https", "http")
 """Listeners that a load balancer may stand before."""
 _SECTIONS = tuple(section.name for section in fields(Config))
@@ -206,7 +209,6 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     @param reload: what C{trekctl reload} calls.
     @raise ConfigFault: a file, plugin or directory cannot be used.
     """
-    _refuse_unbuilt(config)
     plan_figures = dict(config.plans)
     plans, prefixes = Plans(plan_figures), _prefixes(config)
     # The directory sees the plans in force, those of later reloads too.
@@ -346,15 +348,12 @@ def _around_relay(
     )
 
 
-def _refuse_unbuilt(config: Config) -> None:
-    """
-    Say aloud what cannot be had yet, instead of not listening.
-
-    @raise ConfigFault: a listener is configured that does not exist yet.
-    """
-    wanted = [name for name in _UNBUILT if getattr(config.listen, name)]
-    if wanted:
-        raise ConfigFault(*(f"[listen] {name}: this version has no such listener yet" for name in wanted))
+def _reception(config: Config, resolver: Resolver, reactor: Any) -> Reception:
+    """What mail from other servers has to pass."""
+    settings = config.reception
+    greylist = Greylist(settings, reactor) if settings.greylisting else None
+    verifier = Verifier(resolver, config.server.hostname, reactor, _in_thread(reactor))
+    return Reception(settings, verifier, open_filters(config, reactor), greylist)
 
 
 def _prefixes(config: Config) -> Prefixes:
@@ -364,7 +363,7 @@ def _prefixes(config: Config) -> Prefixes:
 def _server_tls(config: Config) -> ServerTLS | None:
     listen = config.listen
     wanted = listen.imaps or listen.imap or listen.submissions or listen.submission or listen.https
-    return ServerTLS(config.tls) if wanted else None
+    return ServerTLS(config.tls) if wanted or (listen.smtp and config.tls.certificate) else None
 
 
 def _open_spool(config: Config) -> SpoolFile:
@@ -412,13 +411,15 @@ def _listeners(
 ) -> Iterator[tuple[str, str, IProtocolFactory]]:
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
-    site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor)
     sts_policy = partial(_own_policy, host)
+    reception = _reception(config, host.resolver, reactor)
+    site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor, reception)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
         "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
+        "smtp": lambda: SubmissionFactory(site, EXCHANGE, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
         "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, sts_policy, host.ledger)),
         "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),

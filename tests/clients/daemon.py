@@ -17,7 +17,7 @@ from tests.fakes.certificates import make_certificate
 ROOT = Path(__file__).resolve().parents[2]
 TWISTD = str(Path(sys.executable).parent / "twistd")
 PASSWORD = "correct horse"
-SERVICES = ("imaps", "imap", "submissions", "submission", "https", "http")
+SERVICES = ("imaps", "imap", "submissions", "submission", "smtp", "https", "http")
 START_TIME = 30.0
 
 CONFIG = """\
@@ -32,14 +32,19 @@ key = "mail.example.com.key"
 
 [listen]
 {ports}
-smtp = []
 lmtp = ["unix:lmtp"]
 control = ["unix:control:mode=600"]
 
 [directory]
 backend = "local"
 
+[reception]
+greet_delay = 0
+{reception}
+
 [limits]
+smtp_per_ip = 200
+smtp_per_minute = 100000
 failures_per_ip = 1000
 failure_delay = 0
 {more}
@@ -61,14 +66,14 @@ class Daemon:
     prefix: tuple[str, ...] = ()
     """Words before the daemon's command line."""
 
-    def __init__(self, directory: Path, more: str = "", address: str = "127.0.0.1") -> None:
+    def __init__(self, directory: Path, more: str = "", address: str = "127.0.0.1", reception: str = "") -> None:
         self.directory = directory
         self.address = address
         self.ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self.config = directory / "trekmail.toml"
         self.certificate, _ = make_certificate(directory, "mail.example.com", "localhost")
         lines = (f'{name} = ["tcp:{port}:interface={address}"]' for name, port in self.ports.items())
-        self.config.write_text(CONFIG.format(ports="\n".join(lines), more=more))
+        self.config.write_text(CONFIG.format(ports="\n".join(lines), more=more, reception=reception))
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -16,7 +16,7 @@ def test_metrics_of_a_running_daemon(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path)
     (port,) = free_ports(1)
     config = daemon.config.read_text()
-    daemon.config.write_text(config.replace("smtp = []", f'smtp = []\nmetrics = ["tcp:{port}:interface=127.0.0.1"]'))
+    daemon.config.write_text(config.replace("[listen]", f'[listen]\nmetrics = ["tcp:{port}:interface=127.0.0.1"]'))
     try:
         daemon.add_accounts({"nano@example.com": "nano"})
         daemon.start()

@@ -83,7 +83,9 @@ def test_hangup_reloads_certificates_and_says_what_needs_a_restart(own_daemon: D
     before = served_certificate(own_daemon)
     make_certificate(own_daemon.directory, "mail.example.com", "localhost")
     text = own_daemon.config.read_text()
-    own_daemon.config.write_text(text.replace("smtp = []", f'smtp = ["unix:{own_daemon.directory}/smtp"]'))
+    changed = text.replace('lmtp = ["unix:lmtp"]', 'lmtp = ["unix:lmtp", "unix:another"]')
+    assert changed != text
+    own_daemon.config.write_text(changed)
     own_daemon.process.send_signal(signal.SIGHUP)
     deadline = time.monotonic() + 10
     while served_certificate(own_daemon) == before:

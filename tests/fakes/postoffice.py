@@ -29,6 +29,7 @@ class FakeBox:
 
     @ivar messages: those of INBOX.
     @ivar others: those of other mailboxes by name.
+    @ivar used: octets that count against the quota; C{usage_failure} is raised instead of telling them.
     """
 
     def __init__(self, principal: PrincipalId) -> None:
@@ -38,6 +39,13 @@ class FakeBox:
         self.states = [FakeState(INBOX)]
         self.subscribed: list[str] = []
         self.failure: Exception | None = None
+        self.used = 0
+        self.usage_failure: Exception | None = None
+
+    async def usage(self) -> tuple[int, int]:
+        if self.usage_failure is not None:
+            raise self.usage_failure
+        return self.used, len(self.messages)
 
     async def append(self, name: MailboxName, messages: Sequence[NewMessage]) -> None:
         if self.failure is not None:

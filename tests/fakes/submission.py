@@ -12,14 +12,15 @@ from twisted.internet.task import Clock
 from twisted.mail.smtp import IMessageDelivery
 from zope.interface import implementer
 
-from trekd.config.schema import SMTPConfig
+from trekd.config.schema import ReceptionConfig, SMTPConfig
 from trekd.directory.interfaces import Account
 from trekd.errors import BadCredentials, NoSuchRecipient, PlanForbidsRelay, RelayDenied, TrekError
 from trekd.portal.interfaces import ILease, ILedger, IMailUser, IPeerPassword
 from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.smtp.protocol import SubmissionFactory
+from trekd.smtp.reception import Reception
 from trekd.smtp.session import Service, Site
-from trekd.store.interfaces import IMessageSink
+from trekd.store.interfaces import IMessageSink, IMessageSource
 from trekd.values import Address, PrincipalId
 
 ALICE = Account(
@@ -66,6 +67,7 @@ class FakeFlow:
 
     @ivar known: further local addresses.
     @ivar hold: when set, C{accept} and C{resolve} wait for it.
+    @ivar rooms: by recipient, what C{check_room} says.
     @ivar failures: by recipient, what C{accept} or C{resolve} say of it.
     """
 
@@ -77,6 +79,7 @@ class FakeFlow:
         self.failures: dict[str, TrekError] = {}
         self.refusals: dict[str, Exception] = {}
         self.known: set[str] = set()
+        self.rooms: dict[str, TrekError] = {}
 
     async def resolve(
         self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
@@ -101,14 +104,18 @@ class FakeFlow:
         self.sinks.append(FakeSink())
         return self.sinks[-1]
 
-    async def accept(self, transaction: MailTransaction, message: FakeSink) -> tuple[Outcome, ...]:
+    async def check_room(self, recipient: Address, octets: int) -> None:
+        if str(recipient) in self.rooms:
+            raise self.rooms[str(recipient)]
+
+    async def accept(self, transaction: MailTransaction, message: IMessageSource) -> tuple[Outcome, ...]:
         if self.hold is not None:
             await self.hold
         outcomes = tuple(
             Outcome(recipient, self.failures.get(str(recipient.address))) for recipient in transaction.recipients
         )
         if any(outcome.failure is None for outcome in outcomes):
-            self.accepted.append((transaction, message.content))
+            self.accepted.append((transaction, await message.octets()))
         return outcomes
 
     async def pending(self) -> int:
@@ -223,7 +230,7 @@ class FakeChecker:
 class FakeSite:
     """Everything a session needs, and a factory over it."""
 
-    def __init__(self, service: Service, **config: Any) -> None:
+    def __init__(self, service: Service, reception: Reception | None = None, **config: Any) -> None:
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
         self.flow = FakeFlow()
@@ -237,5 +244,6 @@ class FakeSite:
             ledger=self.ledger,
             portal=Portal(self.realm, [self.checker]),
             clock=self.clock,  # type: ignore[arg-type]
+            reception=reception or Reception(ReceptionConfig(greet_delay=0)),
         )
         self.factory = SubmissionFactory(self.site, service, context_factory=object())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.fakes.certificates import make_certificate
 from tests.fakes.connections import FakeConnection
 from tests.fakes.inmemory import InMemoryReactor
 from trekd.config.loader import load
-from trekd.config.schema import Config
+from trekd.config.schema import Config, TLSConfig
 from trekd.errors import ConfigFault, TooManyUnauthenticated
 from trekd.queue.interfaces import Route, RouteKind
 from trekd.values import Address
@@ -89,11 +90,21 @@ def test_a_certificate_that_is_missing_is_named(tmp_path: Path) -> None:
         composed(read(tmp_path))
 
 
-def test_what_is_not_there_yet_is_refused_by_name(tmp_path: Path) -> None:
-    """Silence would look like a listener."""
-    with pytest.raises(ConfigFault) as caught:
-        composed(read(tmp_path, imap='[]\nsmtp = ["tcp:25"]'))
-    assert caught.value.complaints == ("[listen] smtp: this version has no such listener yet",)
+def test_port_25_does_without_a_certificate(tmp_path: Path) -> None:
+    """RFC 3207 §4: STARTTLS is offered where it can be."""
+    off = dict.fromkeys(("imap", "submissions", "submission", "https", "http"), "[]")
+    config = read(tmp_path, imaps='[]\nsmtp = ["tcp:25"]', **off)
+    host = composed(replace(config, tls=TLSConfig()))
+    assert ("smtp", "tcp:25") in [(service, endpoint) for service, endpoint, _ in host.listeners]
+    assert host.tls is None
+    make_certificate(tmp_path, "mail.example.com")
+    assert composed(replace(config, server=replace(config.server, data_dir=str(tmp_path / "other")))).tls is not None
+
+
+def test_a_scanner_that_nobody_has_is_named(tmp_path: Path) -> None:
+    make_certificate(tmp_path, "mail.example.com")
+    with pytest.raises(ConfigFault, match=r"\[reception\] filters = 'sieve': no such provider"):
+        composed(read(tmp_path, '[reception]\nfilters = ["sieve"]\n'))
 
 
 def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:

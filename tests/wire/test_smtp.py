@@ -13,11 +13,11 @@ import pytest
 
 from tests.fakes.submission import FakeSite
 from tests.wire.runner import Transcript, Wire, load, play
-from trekd.errors import DirectoryDown, OverQuota
-from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS
+from trekd.errors import DirectoryDown, MailboxFull, OverQuota
+from trekd.smtp.session import EXCHANGE, LMTP, SUBMISSION, SUBMISSIONS
 
 FILES = sorted((Path(__file__).parent / "smtp").glob("*.txt"))
-SERVICES = {"submissions": SUBMISSIONS, "submission": SUBMISSION, "lmtp": LMTP}
+SERVICES = {"submissions": SUBMISSIONS, "submission": SUBMISSION, "lmtp": LMTP, "smtp": EXCHANGE}
 
 
 class TrickleWire(Wire):
@@ -34,6 +34,8 @@ def make(transcript: Transcript) -> FakeSite:
     site.flow.known.update(transcript.header.get("known", "").split())
     for address in transcript.header.get("full", "").split():
         site.flow.failures[address] = OverQuota(100)
+    site.flow.known.update(("full@example.com", "small@example.com"))
+    site.flow.rooms = {"full@example.com": MailboxFull(), "small@example.com": OverQuota(10)}
     site.flow.refusals["down@example.com"] = DirectoryDown()
     return site
 

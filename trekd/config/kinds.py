@@ -250,6 +250,7 @@ def choice(*words: str) -> Kind:
 TEXT = Kind("text", _text, write_text)
 PATH = Kind("path", _path, write_text)
 NAME = Kind("name", _name, write_text)
+NAMES = list_of(NAME)
 HOSTNAME = Kind("host name", _hostname, write_text)
 DOMAINS = list_of(Kind("domain", _served_domain, write_text))
 HOSTNAMES = list_of(HOSTNAME)

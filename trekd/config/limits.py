@@ -101,6 +101,13 @@ class LimitsConfig:
         at_least=1,
         at_most=100_000,
     )
+    smtp_per_ip: int = setting(
+        COUNT, 20, "Connections of one address to the smtp listener.", at_least=1, at_most=100_000
+    )
+    smtp_per_minute: int = setting(
+        COUNT, 120, "New connections of one address to the smtp listener in a minute.", at_least=1
+    )
+    smtp_total: int = setting(COUNT, 500, "Connections to the smtp listener in all.", at_least=1, at_most=100_000)
     failures_per_ip: int = setting(
         COUNT,
         50,

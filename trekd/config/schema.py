@@ -2,8 +2,8 @@
 The schema: one frozen dataclass per section, the only place that declares keys.
 
 Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
-L{trekd.config.names}, the queue's in L{trekd.config.queue}, mail to other servers in L{trekd.config.relay}; all can be
-imported from here.  Sizes are octets and durations seconds once read.
+L{trekd.config.names}, the queue in L{trekd.config.queue}, mail to other servers in L{trekd.config.relay} and from them
+in L{trekd.config.reception}; all can be imported from here.  Sizes are octets and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -37,6 +37,7 @@ from trekd.config.kinds import (
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
 from trekd.config.names import DNSConfig, MTASTSConfig
 from trekd.config.queue import QueueConfig
+from trekd.config.reception import ReceptionConfig
 from trekd.config.relay import RelayConfig
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "MTASTSConfig",
     "PlanConfig",
     "QueueConfig",
+    "ReceptionConfig",
     "RelayConfig",
     "SMTPConfig",
     "SNIConfig",
@@ -263,6 +265,12 @@ class SMTPConfig:
     hide_client_address: bool = setting(
         SWITCH, True, "Leave the submitting client's network address out of the Received field."
     )
+    max_hold: int = setting(
+        DURATION,
+        30 * DAY,
+        "How far ahead submitted mail may be dated to leave (FUTURERELEASE); 0 = not offered.",
+        at_most=365 * DAY,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +329,7 @@ class Config:
     limits: LimitsConfig = table(LimitsConfig)
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
+    reception: ReceptionConfig = table(ReceptionConfig)
     queue: QueueConfig = table(QueueConfig)
     dns: DNSConfig = table(DNSConfig)
     mta_sts: MTASTSConfig = table(MTASTSConfig)

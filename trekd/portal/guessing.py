@@ -9,61 +9,14 @@ with the oldest failures are forgotten first.
 from __future__ import annotations
 
 import secrets
-from collections import OrderedDict
 from hashlib import blake2b
-from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IReactorTime
 
 from trekd.config.schema import LimitsConfig
 from trekd.errors import TooManyFailures
 from trekd.portal.prefixes import Prefixes
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class _Recent(OrderedDict[K, V], Generic[K, V]):
-    """A mapping that drops the entries put longest ago when it grows past its size."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._most = size
-
-    def put(self, key: K, value: V) -> None:
-        self[key] = value
-        self.move_to_end(key)
-        if len(self) > self._most:
-            self.popitem(last=False)
-
-
-class _Tally:
-    """
-    A count over a sliding window: this window's, and the last one's as far as the window still covers it.
-    """
-
-    __slots__ = ("_before", "_now", "_start")
-
-    def __init__(self, time: float) -> None:
-        self._start = time
-        self._now = self._before = 0
-
-    def add(self, time: float, window: float) -> None:
-        """Count one more."""
-        self._roll(time, window)
-        self._now += 1
-
-    def value(self, time: float, window: float) -> float:
-        """The count now."""
-        self._roll(time, window)
-        return self._now + self._before * (1 - (time - self._start) / window)
-
-    def _roll(self, time: float, window: float) -> None:
-        passed = (time - self._start) // window
-        if passed >= 1:
-            self._before = self._now if passed == 1 else 0
-            self._now = 0
-            self._start += passed * window
+from trekd.portal.tallies import Recent, Tally
 
 
 class Guessing:
@@ -83,10 +36,10 @@ class Guessing:
         self._prefixes = prefixes
         self._clock = clock
         self._key = secrets.token_bytes(32)
-        self._by_prefix: _Recent[str, _Tally] = _Recent(size)
-        self._by_account: _Recent[str, _Tally] = _Recent(size)
-        self._guesses: _Recent[bytes, float] = _Recent(size)
-        self._welcome: _Recent[tuple[str, str], None] = _Recent(size)
+        self._by_prefix: Recent[str, Tally] = Recent(size)
+        self._by_account: Recent[str, Tally] = Recent(size)
+        self._guesses: Recent[bytes, float] = Recent(size)
+        self._welcome: Recent[tuple[str, str], None] = Recent(size)
 
     def reconfigure(self, limits: LimitsConfig, prefixes: Prefixes) -> None:
         """Take over other limits; what was counted stays counted."""
@@ -147,12 +100,12 @@ class Guessing:
             else:
                 tallies.pop(key, None)
 
-    def _value(self, tallies: _Recent[str, _Tally], key: str) -> float:
+    def _value(self, tallies: Recent[str, Tally], key: str) -> float:
         tally = tallies.get(key)
         return tally.value(self._clock.seconds(), self._limits.failure_window) if tally else 0
 
-    def _add(self, tallies: _Recent[str, _Tally], key: str) -> None:
-        tally = tallies.get(key) or _Tally(self._clock.seconds())
+    def _add(self, tallies: Recent[str, Tally], key: str) -> None:
+        tally = tallies.get(key) or Tally(self._clock.seconds())
         tally.add(self._clock.seconds(), self._limits.failure_window)
         tallies.put(key, tally)
 

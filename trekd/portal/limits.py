@@ -22,8 +22,14 @@ from trekd.errors import TooManyConnections, TooManyUnauthenticated
 from trekd.portal.interfaces import IConnection, ILease, ILedger, IProbe, Refusal, SessionFacts, Usage
 from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
+from trekd.portal.tallies import Recent, Tally
 from trekd.values import PrincipalId
 
+EXCHANGE = "smtp"
+"""The service at which other servers hand in mail: nobody ever logs in there."""
+_MINUTE = 60.0
+_PREFIXES = 20_000
+"""Address prefixes whose arrivals are counted."""
 _REFUSALS = 200
 """The last refusals that are kept to be shown."""
 
@@ -91,6 +97,8 @@ class ConnectionLedger:
         self._leases: dict[Lease, None] = {}
         self._unauthenticated: dict[str, int] = {}
         self._full: set[str] = set()
+        self._exchange: Counter[str] = Counter()
+        self._arrivals: Recent[str, Tally] = Recent(_PREFIXES)
         self._held: dict[str, dict[Lease, None]] = {}
         self._refusals: deque[Refusal] = deque(maxlen=_REFUSALS)
         self.refused: Counter[str] = Counter()
@@ -104,6 +112,8 @@ class ConnectionLedger:
 
     def open(self, connection: IConnection) -> ILease:
         """See L{ILedger.open}; the log has one line for each time a prefix reaches its limit."""
+        if connection.service == EXCHANGE:
+            return self._open_exchange(connection, self._prefixes.limited(connection.peer))
         limited = None if connection.service in _WITHOUT_LOGIN else self._prefixes.limited(connection.peer)
         if limited is not None and self._unauthenticated.get(limited, 0) >= self._limits.unauthenticated_per_ip:
             if limited not in self._full:
@@ -115,6 +125,40 @@ class ConnectionLedger:
         self._leases[lease] = None
         self._wait(lease)
         return lease
+
+    def _open_exchange(self, connection: IConnection, limited: str | None) -> Lease:
+        """
+        Enter a connection of another server, which is counted apart from people's.
+
+        @raise TooManyUnauthenticated: it comes too often, or there are too many.
+        """
+        reason = self._exchange_refusal(limited)
+        if reason:
+            if f"{EXCHANGE} {limited or ''}" not in self._full:
+                self._full.add(f"{EXCHANGE} {limited or ''}")
+                self._log_refusal(connection, None, reason)
+            self.refused["exchange"] += 1
+            raise TooManyUnauthenticated(limited)
+        lease = Lease(self, connection, limited, self._clock.seconds())
+        self._leases[lease] = None
+        self._exchange[limited or ""] += 1
+        return lease
+
+    def _exchange_refusal(self, limited: str | None) -> str:
+        """Why another server may not connect now; its attempt is counted, a trusted one's is not."""
+        limits = self._limits
+        if self._exchange.total() >= limits.smtp_total:
+            return f"{limits.smtp_total} connections in all"
+        if limited is None:
+            return ""
+        tally = self._arrivals.get(limited) or Tally(self._clock.seconds())
+        tally.add(self._clock.seconds(), _MINUTE)
+        self._arrivals.put(limited, tally)
+        if self._exchange[limited] >= limits.smtp_per_ip:
+            return f"{limits.smtp_per_ip} connections of this address"
+        if tally.value(self._clock.seconds(), _MINUTE) > limits.smtp_per_minute:
+            return f"{limits.smtp_per_minute} connections of this address in a minute"
+        return ""
 
     def sessions(self) -> tuple[SessionFacts, ...]:
         """See L{ILedger.sessions}."""
@@ -287,11 +331,17 @@ class ConnectionLedger:
 
     def _wait(self, lease: Lease) -> None:
         """Count a lease as not logged in."""
-        if lease.limited is not None:
+        if lease.limited is not None and lease.connection.service != EXCHANGE:
             self._unauthenticated[lease.limited] = self._unauthenticated.get(lease.limited, 0) + 1
 
     def _wait_no_more(self, lease: Lease) -> None:
-        if lease.limited is not None:
+        if lease.connection.service == EXCHANGE:
+            key = lease.limited or ""
+            self._full.discard(f"{EXCHANGE} {key}")
+            self._exchange[key] -= 1
+            if not self._exchange[key]:
+                del self._exchange[key]
+        elif lease.limited is not None:
             self._full.discard(lease.limited)
             self._unauthenticated[lease.limited] -= 1
             if not self._unauthenticated[lease.limited]:

@@ -16,10 +16,12 @@ from trekd.errors import (
     ConfigFault,
     LimitReached,
     MailboxExists,
+    MailboxFull,
     MailLoop,
     NoSuchMailbox,
     NoSuchRecipient,
     NotPermitted,
+    OverQuota,
     Refused,
     TrekError,
 )
@@ -30,6 +32,9 @@ from trekd.store.interfaces import IAccountStore, IMessageSink, IMessageSource, 
 from trekd.values import INBOX, Address, MailboxName
 
 log = Logger()
+
+SMALLEST_MESSAGE = 1024
+"""Octets that a message has at least, with its trace fields, when nobody said how many."""
 
 MAX_MEMBERS = 5000
 """Addresses that one recipient may stand for, groups in groups counted."""
@@ -120,6 +125,23 @@ class LocalDelivery:
     def receive(self) -> IMessageSink:
         """A new sink for one message."""
         return self._store.receive()
+
+    async def check_room(self, account: Account, octets: int) -> None:
+        """
+        Whether an account's quota lets a message in.
+
+        @param octets: of the message, 0 when it is not known.
+        @raise MailboxFull: not before its owner has made room.
+        @raise OverQuota: never.
+        """
+        quota = self._plans.quota(account)
+        if not quota:
+            return
+        used, _ = await (await self._store.open(account.principal, quota)).usage()
+        if octets > quota:
+            raise OverQuota(quota)
+        if used + max(octets, SMALLEST_MESSAGE) > quota:
+            raise MailboxFull
 
     async def deliver(self, account: Account, copy: Copy) -> TrekError | None:
         """

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from trekd.directory.interfaces import Account
-from trekd.errors import Broken, TrekError, Unavailable
+from trekd.errors import Broken, MailboxFull, OverQuota, TrekError, Unavailable
 from trekd.mailauth.interfaces import ISigner
 from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
 from trekd.queue.headers import author_domain, read_header
@@ -161,6 +161,17 @@ class MailFlow:
     def receive(self) -> IMessageSink:
         """See L{IMailFlow.receive}."""
         return self._delivery.receive()
+
+    async def check_room(self, recipient: Address, octets: int) -> None:
+        """See L{IMailFlow.check_room}."""
+        try:
+            found = await self._routing.find(self._routing.complete(recipient))
+            if isinstance(found, Account):
+                await self._delivery.check_room(found, octets)
+        except (MailboxFull, OverQuota):
+            raise
+        except TrekError as error:
+            log.info("room of {recipient} unknown: {reason}", recipient=str(recipient), reason=type(error).__name__)
 
     async def accept(self, transaction: MailTransaction, message: IMessageSource) -> tuple[Outcome, ...]:
         """See L{IMailFlow.accept}."""

@@ -394,6 +394,16 @@ class IMailFlow(Interface):
     def receive() -> IMessageSink:
         """A new sink for one message."""
 
+    def check_room(recipient: Address, octets: int) -> Awaitable[None]:
+        """
+        Whether a recipient's mailbox takes a message, asked at RCPT for mail of other servers; says nothing of
+        lists and of addresses that lead elsewhere, and nothing when it cannot be known now.
+
+        @param octets: the message's announced size, 0 when it was not announced.
+        @raise MailboxFull: not before its owner has made room.
+        @raise OverQuota: a message of this size never fits.
+        """
+
     def accept(transaction: MailTransaction, message: IMessageSource) -> Awaitable[tuple[Outcome, ...]]:
         """
         Deliver and queue; every outcome without failure is durable.  The message is complete: its header is

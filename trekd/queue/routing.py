@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from twisted.logger import Logger
+
 from trekd.config.schema import PlanConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, IDirectory, Status
 from trekd.errors import NoSuchRecipient, NotPermitted, PlanForbidsRelay, ProfileGone, RelayDenied
@@ -19,6 +21,10 @@ ROUTE_PATIENCE = 24 * 3600.0
 """Seconds for which a copy waits that lost its route, before its sender is told (5.7.1)."""
 
 Found = Account | Group | Alias
+
+_ROLES = frozenset({"postmaster", "abuse"})
+
+log = Logger()
 
 
 class Plans(Protocol):
@@ -65,7 +71,17 @@ class Routing:
         found = await self._directory.find(address)
         if found is None and address.without_tag != address:
             found = await self._directory.find(address.without_tag)
+        if found is None and address.local.lower() in _ROLES and address.domain in self._domains:
+            return await self._role(address)
         return found
+
+    async def _role(self, address: Address) -> Alias | None:
+        """An address that every domain has to have stands for this host's postmaster (RFC 5321 §4.5.1, RFC 2142 §2)."""
+        target = self._postmaster
+        if target == address or (target.domain in self._domains and await self._directory.find(target) is None):
+            log.warn("mail for {address} is refused: [server] postmaster has no account", address=str(address))
+            return None
+        return Alias(address, (target,))
 
     async def resolve(self, account: Account | None, recipient: Address) -> Route:
         """See L{trekd.queue.interfaces.IMailFlow.resolve}."""

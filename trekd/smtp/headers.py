@@ -16,7 +16,7 @@ from trekd.directory.interfaces import Account
 from trekd.errors import BadMessage, MailLoop, SyntaxFault
 from trekd.mime.addresses import from_addresses
 from trekd.mime.authresults import claims_to_be
-from trekd.mime.header import raw_fields
+from trekd.mime.header import field_values, raw_fields
 from trekd.smtp.grammar.paths import mailbox, write_path
 from trekd.smtp.policy import check_authors
 from trekd.values import Address
@@ -27,6 +27,8 @@ MAX_HEADER = 512 * 1024
 _PRIVATE = frozenset({b"bcc", b"resent-bcc"})
 _FORGED = frozenset({b"return-path"})
 _REMOVED = _PRIVATE | _FORGED
+_SINGLE = (b"sender", b"date", b"message-id")
+_SENDERS = frozenset({b"sender", b"resent-from", b"resent-sender"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,14 @@ Rewrite = Callable[[bytes], bytes]
 
 
 class HeaderFilter:
-    """Passes a message through and rewrites its header."""
+    """
+    Passes a message through and rewrites its header.
+
+    @ivar header: the rewritten one, blank line included; C{b""} until it is complete.
+    """
 
     def __init__(self, rewrite: Rewrite, limit: int = MAX_HEADER) -> None:
+        self.header = b""
         self._rewrite: Rewrite | None = rewrite
         self._limit = limit
         self._held = bytearray()
@@ -96,7 +103,9 @@ class HeaderFilter:
         rewrite, self._rewrite = self._rewrite, None
         header, body = bytes(self._held[:end]), bytes(self._held[end:])
         self._held = bytearray()
-        return rewrite(header) + body if rewrite is not None else body
+        if rewrite is not None:
+            self.header = rewrite(header)
+        return self.header + body
 
 
 def check_loop(names: list[bytes], limit: int) -> None:
@@ -111,7 +120,8 @@ def check_loop(names: list[bytes], limit: int) -> None:
 
 def reception(trace: Trace, max_received: int) -> Rewrite:
     """
-    The rewrite of mail from another server: our trace field in front, a Return-Path of others' taken out.
+    The rewrite of mail from another server: our trace field in front, a Return-Path of others' taken out, and
+    Authentication-Results that claim to be ours (RFC 8601 §5).
 
     A message that begins with no field gets the blank line it lacks.
     """
@@ -119,7 +129,7 @@ def reception(trace: Trace, max_received: int) -> Rewrite:
     def rewrite(header: bytes) -> bytes:
         fields = list(raw_fields(header))
         check_loop([name for name, _ in fields], max_received)
-        kept = b"".join([raw for name, raw in fields if name not in _FORGED])
+        kept = b"".join([raw for name, raw in fields if name not in _FORGED and not claims_to_be(raw, trace.hostname)])
         has_fields = header.startswith(b"\r\n") or bool(fields and fields[0][0])
         return trace.field() + (kept if has_fields else b"\r\n" + kept)
 
@@ -128,8 +138,9 @@ def reception(trace: Trace, max_received: int) -> Rewrite:
 
 def submission(trace: Trace, account: Account, owned_only: bool, max_received: int) -> Rewrite:
     """
-    The rewrite of submitted mail: checks the From field, adds Received, Date and Message-ID where missing,
-    removes Bcc (RFC 6409 §6.1, §8.1 to §8.3), and Authentication-Results that claim to be ours (RFC 8601 §5).
+    The rewrite of submitted mail: checks From and the other fields that say who sends, adds Received, Date and
+    Message-ID where missing, removes Bcc (RFC 6409 §6.1, §8.1 to §8.3), and Authentication-Results that claim to be
+    ours (RFC 8601 §5).
     """
 
     def rewrite(header: bytes) -> bytes:
@@ -138,8 +149,11 @@ def submission(trace: Trace, account: Account, owned_only: bool, max_received: i
         check_loop(names, max_received)
         if names.count(b"from") != 1:
             raise BadMessage("it must have exactly one From field")
+        if any(names.count(name) > 1 for name in _SINGLE):
+            raise BadMessage("a field that may stand once stands twice (RFC 5322, section 3.6)")
         if owned_only:
             check_authors(account, authors(header))
+            check_authors(account, senders(fields))
         kept = [raw for name, raw in fields if name not in _REMOVED and not claims_to_be(raw, trace.hostname)]
         return trace.field() + _missing(names, trace) + b"".join(kept)
 
@@ -159,6 +173,25 @@ def authors(header: bytes) -> tuple[Address, ...]:
     if not found:
         raise BadMessage("its From field names nobody")
     return found
+
+
+def senders(fields: list[tuple[bytes, bytes]]) -> tuple[Address, ...]:
+    """
+    The addresses of Sender, Resent-From and Resent-Sender (RFC 5322 §3.6.2, §3.6.6), as far as they are there.
+
+    @raise BadMessage: one of them names something that is no address.
+    """
+    values = [raw.partition(b":")[2] for name, raw in fields if name in _SENDERS]
+    try:
+        return tuple(mailbox(_written(text)) for value in values for text in from_addresses(b"From:" + value))
+    except SyntaxFault:
+        raise BadMessage("a field that says who sends it is not a list of addresses") from None
+
+
+def refuses_tls_policy(header: bytes) -> bool:
+    """Whether a header has C{TLS-Required: No}, once (RFC 8689 §3)."""
+    values = field_values(header, b"tls-required")
+    return len(values) == 1 and values[0].strip().lower() == b"no"
 
 
 def _written(text: str) -> str:

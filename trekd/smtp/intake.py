@@ -31,6 +31,11 @@ class Intake:
         self.sink = sink
         self._header = header
 
+    @property
+    def header(self) -> bytes:
+        """The message's header as it stands at the beginning of the sink, when it is complete."""
+        return self._header.header
+
     async def take(self, pieces: Iterable[bytes]) -> None:
         """The message's next octets."""
         for piece in pieces:

@@ -38,6 +38,10 @@ LOGIN_LINE_TOO_LONG = reply(500, "5.5.6", "Authentication line too long")
 TOO_MANY_RECIPIENTS = reply(452, "4.5.3", "Too many recipients; send the message again to the others")
 NEED_SMTPUTF8 = reply(553, "5.6.7", "This address needs SMTPUTF8")
 
+NEED_TLS_TO_REQUIRE_IT = reply(530, "5.7.0", "REQUIRETLS is for encrypted connections: issue STARTTLS first")
+HOLD_TOO_LONG = reply(501, "5.5.4", "The message may not be held that long")
+TALKED_FIRST = reply(554, "5.5.1", "You spoke before the greeting; closing")
+
 TIMED_OUT = reply(421, "4.4.2", "Timeout; closing")
 SHUTTING_DOWN = reply(421, "4.3.2", "Shutting down; try again shortly")
 TOO_MANY_ERRORS = reply(421, "4.7.0", "Too many errors; closing")
@@ -118,6 +122,21 @@ def _too_many_recipients(error: TrekError) -> Reply:
     return reply(452, "4.5.3", text)
 
 
+def _unauthentic(error: TrekError) -> Reply:
+    domain, rule = str(getattr(error, "domain", "")), str(getattr(error, "rule", "DMARC"))
+    return reply(550, "5.7.1", f"Not authentic: {domain} asks to refuse such mail in its name ({rule})")
+
+
+def _unwanted(error: TrekError) -> Reply:
+    reason = str(error.args[0]) if error.args else ""
+    return reply(550, "5.7.1", f"Message refused: {reason}" if reason else "Message refused as spam")
+
+
+def _come_back(error: TrekError) -> Reply:
+    reason = str(error.args[0]) if error.args else ""
+    return reply(451, "4.7.1", reason or "The message cannot be checked now; try again later")
+
+
 _ANSWERS: Mapping[type[TrekError], Answer] = {
     TrekError: lambda error: OUR_FAULT,
     errors.Broken: lambda error: OUR_FAULT,
@@ -141,6 +160,7 @@ _ANSWERS: Mapping[type[TrekError], Answer] = {
     errors.NoSuchRecipient: _fixed(550, "5.1.1", "No such address here"),
     errors.NotPermitted: _fixed(550, "5.2.1", "This mailbox takes no mail"),
     errors.OverQuota: _fixed(552, "5.2.2", "The mailbox is full"),
+    errors.MailboxFull: _fixed(452, "4.2.2", "The mailbox is full; try again later"),
     errors.MessageTooLarge: _too_large,
     errors.StoreFull: _fixed(452, "4.3.1", "Out of disk space; try again later"),
     errors.NotOwner: _not_owner,
@@ -154,6 +174,10 @@ _ANSWERS: Mapping[type[TrekError], Answer] = {
     errors.AddressSuppressed: _suppressed,
     errors.MailLoop: _fixed(554, "5.4.6", "The message goes round in circles: too many hops"),
     errors.BadMessage: _bad_message,
+    errors.Unauthentic: _unauthentic,
+    errors.Unwanted: _unwanted,
+    errors.Greylisted: _fixed(451, "4.7.1", "Greylisted: nobody wrote from there to here lately; try again soon"),
+    errors.ScannerDown: _come_back,
     errors.QueueFull: _fixed(452, "4.3.1", "The queue is full; try again later"),
 }
 

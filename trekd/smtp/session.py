@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from twisted.cred.portal import Portal
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from trekd.config.schema import SMTPConfig
@@ -31,10 +32,11 @@ from trekd.errors import Broken, ConfigFault, TrekError
 from trekd.portal.interfaces import ILedger, IMailUser, IPeerPassword
 from trekd.queue.interfaces import IMailFlow, Recipient
 from trekd.smtp import replies
-from trekd.smtp.grammar.commands import Mail, parse
+from trekd.smtp.grammar.commands import Forward, Mail, parse
 from trekd.smtp.grammar.data import ChunkReader, MessageLimits
 from trekd.smtp.grammar.reply import Reply, reply
 from trekd.smtp.intake import Intake
+from trekd.smtp.reception import Reception
 from trekd.smtp.stream import ConnectionEnded, InputStream
 
 log = Logger()
@@ -57,16 +59,24 @@ class Service:
     @ivar name: for logs and C{trekctl}.
     @ivar lmtp: LHLO and one reply per recipient (RFC 2033); no login, mail for this host only.
     @ivar implicit_tls: the connection is encrypted from its first octet (RFC 8314 §3.3).
+    @ivar exchange: mail of other servers comes here (RFC 5321 §3.9); no login, mail for this host only.
     """
 
     name: str
     lmtp: bool = False
     implicit_tls: bool = False
+    exchange: bool = False
+
+    @property
+    def is_submission(self) -> bool:
+        """Whether accounts log in here to send mail."""
+        return not self.lmtp and not self.exchange
 
 
 SUBMISSIONS = Service("submission", implicit_tls=True)
 SUBMISSION = Service("submission")
 LMTP = Service("lmtp", lmtp=True)
+EXCHANGE = Service("smtp", exchange=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class Site:
     ledger: ILedger
     portal: Portal
     clock: IReactorTime
+    reception: Reception
 
 
 class Stage(Enum):
@@ -97,9 +108,11 @@ class Draft:
     A mail transaction as the client builds it.
 
     @ivar id: names the message in its trace field and in our logs.
+    @ivar hold_until: when it may leave, Unix seconds; 0 for at once.
     """
 
     mail: Mail
+    hold_until: float = 0.0
     id: str = field(default_factory=partial(secrets.token_hex, 10))
     recipients: list[Recipient] = field(default_factory=list)
     intake: Intake | None = None
@@ -149,6 +162,8 @@ class Session:
 
     @ivar user: who is logged in.
     @ivar hello: what the client calls itself.
+    @ivar forwarded: where an MTA in front has the mail from.
+    @ivar is_extended: it said EHLO or LHLO, not HELO.
     """
 
     def __init__(
@@ -166,6 +181,8 @@ class Session:
         self.secure = service.implicit_tls
         self.user: IMailUser | None = None
         self.hello = ""
+        self.is_extended = False
+        self.forwarded: Forward | None = None
         self.stage = Stage.START
         self.draft: Draft | None = None
         self.failed_logins = 0
@@ -186,8 +203,7 @@ class Session:
     async def run(self) -> None:
         """Serve the client until one of us leaves."""
         try:
-            kind = "LMTP" if self.service.lmtp else "ESMTP"
-            self.send(reply(220, None, f"{self.site.hostname} {kind} ready"))
+            await self._greet()
             while not self._ended:
                 await self._turn()
         except ConnectionEnded:
@@ -197,6 +213,21 @@ class Session:
             if self._timer is not None and self._timer.active():
                 self._timer.cancel()
         self.end()
+
+    async def _greet(self) -> None:
+        if self.service.exchange and not await self._client_waits():
+            log.info("{peer} spoke before the greeting", peer=self.connection.peer, session=self.connection.session)
+            return self.end(replies.TALKED_FIRST)
+        kind = "LMTP" if self.service.lmtp else "ESMTP"
+        return self.send(reply(220, None, f"{self.site.hostname} {kind} ready"))
+
+    async def _client_waits(self) -> bool:
+        """Whether another server waits for the greeting, as it must (RFC 5321 §3.1)."""
+        reception = self.site.reception
+        if reception.config.greet_delay and not reception.is_forwarder(self.connection.peer):
+            await deferLater(self.site.clock, reception.config.greet_delay)
+            return not self.stream.pending
+        return True
 
     async def _turn(self) -> None:
         """Read one command and answer it."""
@@ -238,7 +269,7 @@ class Session:
     async def _perform(self, line: bytes) -> None:
         request = parse(line)
         row = self._table[type(request)]
-        if row.needs_login and self.user is None and not self.service.lmtp:
+        if row.needs_login and self.user is None and self.service.is_submission:
             return self.send(replies.NEED_LOGIN if self.secure else replies.NEED_TLS)
         if self.stage not in row.stages:
             return self.send(self._out_of_order(row.stages))
@@ -266,7 +297,7 @@ class Session:
     @property
     def limits(self) -> MessageLimits:
         """What one message may be."""
-        return MessageLimits(octets=self.site.config.max_message)
+        return MessageLimits(octets=self.site.config.max_message, mend=self.service.exchange)
 
     def send(self, answer: Reply) -> None:
         """Write a reply."""
@@ -321,6 +352,13 @@ class Session:
             raise ConnectionEnded
         return octets
 
+    @property
+    def origin(self) -> Forward:
+        """The server that the mail comes from, as far as it is known."""
+        if self.service.lmtp:
+            return self.forwarded or Forward()
+        return Forward(self.connection.peer, self.hello)
+
     def now(self) -> datetime:
         """The time of day."""
         return datetime.fromtimestamp(self.site.clock.seconds(), UTC)
@@ -344,7 +382,7 @@ class Session:
 
     def _wait_for(self, seconds: float) -> None:
         """Set the deadline of what we wait for; before the login that of the login counts too."""
-        if self.user is None and not self.service.lmtp:
+        if self.user is None and self.service.is_submission:
             since = self.site.clock.seconds() - self._connected
             seconds = min(seconds, max(0.0, self.site.config.login_timeout - since))
         if self._timer is not None and self._timer.active():

@@ -49,6 +49,11 @@ class InputStream:
         return self._more is not None
 
     @property
+    def pending(self) -> int:
+        """Octets that wait for the session."""
+        return self._reader.pending
+
+    @property
     def fatal(self) -> bool:
         """Whether the client sent a line without end, so that nothing more can be read."""
         return self._reader.fatal

@@ -246,6 +246,55 @@ class UnauthenticatedTests(LedgerCase):
         )
 
 
+class ExchangeTests(LedgerCase):
+    """Connections of other servers, which never log in."""
+
+    limits = LimitsConfig(
+        smtp_per_ip=3, smtp_per_minute=10, smtp_total=5, unauthenticated_per_ip=2, trusted_networks=("192.0.2.0/24",)
+    )
+
+    def meet(self, peer: str = HOME) -> ILease:
+        connection = FakeConnection(peer)
+        connection.service = "smtp"
+        return self.ledger.open(connection)
+
+    def test_they_are_counted_apart_from_people(self) -> None:
+        leases = [self.meet() for _ in range(3)]
+        self.assertRaises(TooManyUnauthenticated, self.meet)
+        self.open()
+        leases[0].close()
+        leases[0].close()
+        self.meet()
+        self.assertRaises(TooManyUnauthenticated, self.meet)
+
+    def test_there_is_a_total_for_trusted_ones_too(self) -> None:
+        leases = [self.meet(CAFE) for _ in range(5)]
+        self.assertRaises(TooManyUnauthenticated, self.meet, CAFE)
+        self.assertRaises(TooManyUnauthenticated, self.meet, OFFICE)
+        leases.pop().close()
+        self.meet(OFFICE)
+
+    def test_they_come_only_so_often(self) -> None:
+        for _ in range(10):
+            self.meet().close()
+        self.assertRaises(TooManyUnauthenticated, self.meet)
+        self.meet(OFFICE).close()
+        self.clock.advance(150)
+        self.meet().close()
+
+    def test_the_log_tells_once(self) -> None:
+        lease = self.meet()
+        for _ in range(2):
+            self.meet()
+        for _ in range(5):
+            self.assertRaises(TooManyUnauthenticated, self.meet)
+        self.assertEqual(len(self.ledger.refusals()), 1)
+        lease.close()
+        self.meet()
+        self.assertRaises(TooManyUnauthenticated, self.meet)
+        self.assertEqual(len(self.ledger.refusals()), 2)
+
+
 class AdministrationTests(LedgerCase):
     """What trekctl asks."""
 

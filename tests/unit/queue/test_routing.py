@@ -150,3 +150,27 @@ def test_the_hosts_own_mail_goes_by_the_server(office: PostOffice) -> None:
     assert run(office.routing.resolve_own(address("bob@example.com"))) == LOCAL
     with pytest.raises(NoSuchRecipient):
         run(office.routing.resolve_own(address("nobody@example.com")))
+
+
+@pytest.mark.parametrize("local", ["abuse", "Postmaster", "postmaster+list"])
+def test_every_domain_has_its_roles(tmp_path: Path, local: str) -> None:
+    """RFC 5321 §4.5.1, RFC 2142 §2: they stand for this host's postmaster, until somebody has the address."""
+    office = PostOffice(tmp_path, ("example.com", "example.org"))
+    recipient = Address(local, "example.org")
+    if "+" in local:
+        with pytest.raises(NoSuchRecipient):
+            run(office.flow.resolve(None, recipient))
+        return
+    (outcome,) = office.accept(f"{local}@example.org")
+    assert outcome.failure is None
+    assert len(office.post.box("alice@example.com").messages) == 1
+    office.directory.entries[f"{local.lower()}@example.org"] = Account(recipient, "pro")
+    (outcome,) = office.accept(f"{local}@example.org")
+    assert len(office.post.box("alice@example.com").messages) == 1
+
+
+def test_without_a_postmaster_roles_are_nobody(office: PostOffice) -> None:
+    del office.directory.entries["postmaster@example.com"]
+    for local in ("postmaster", "abuse"):
+        with pytest.raises(NoSuchRecipient):
+            run(office.flow.resolve(None, Address(local, "example.com")))

@@ -19,7 +19,7 @@ class Client:
         self.site = FakeSite(service, **config)
         self.wire = Wire(self.site.factory)
         self.greeting = self.wire.read()
-        if login and not service.lmtp:
+        if login and service.is_submission:
             self.ask(b"EHLO client.example")
             word = base64.b64encode(f"\0{login}\0{PASSWORD}".encode())
             assert self.ask(b"AUTH PLAIN " + word).startswith(b"235")

@@ -234,3 +234,96 @@ def test_octets_of_a_chunk_are_never_commands_even_without_a_sink() -> None:
     assert codes(client.send(b"BDAT 6 LAST\r\nNOOP\r\nRSET\r\n")) == [451, 250]
     client.begin()
     assert codes(client.ask(b"DATA", b"NOOP")) == [451, 250]
+
+
+@pytest.mark.parametrize(
+    ("more", "answer"),
+    [
+        (b"Sender: alice@example.com\r\n", b"250"),
+        (b"Sender: bob@example.com\r\n", b"550 5.7.1"),
+        (b"Sender: alice@example.com\r\nSender: alice@example.com\r\n", b"550 5.6.0"),
+        (b"Sender: not an address\r\n", b"550"),
+        (b"Resent-From: Al <al@example.com>\r\n", b"250"),
+        (b"Resent-From: al@example.com,\r\n bob@example.com\r\n", b"550 5.7.1"),
+        (b"RESENT-SENDER: bob@example.com\r\n", b"550 5.7.1"),
+        (b"Date: Thu, 1 Jan 1970 00:00:00 +0000\r\n", b"550 5.6.0"),
+    ],
+)
+def test_whoever_sends_is_the_account(more: bytes, answer: bytes) -> None:
+    """RFC 6409 §6.1: Sender, Resent-From and Resent-Sender say so too."""
+    client = Client()
+    assert client.submit(more + MESSAGE).startswith(answer)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field", "required", "optional"),
+    [
+        (b"", b"", False, False),
+        (b" REQUIRETLS", b"", True, False),
+        (b"", b"TLS-Required:  No\r\n", False, True),
+        (b"", b"TLS-Required: No\r\nTLS-Required: No\r\n", False, False),
+        (b"", b"TLS-Required: Yes\r\n", False, False),
+        (b" REQUIRETLS", b"TLS-Required: No\r\n", True, False),
+    ],
+)
+def test_what_the_sender_wants_of_tls(parameters: bytes, field: bytes, required: bool, optional: bool) -> None:
+    """RFC 8689 §4.1: the parameter counts more than the field."""
+    client = Client()
+    assert client.ask(b"MAIL FROM:<alice@example.com>" + parameters).startswith(b"250")
+    client.ask(b"RCPT TO:<bob@example.com>", b"DATA")
+    assert client.send(field + MESSAGE + b".\r\n").startswith(b"250")
+    transaction = client.site.flow.accepted[0][0]
+    assert (transaction.require_tls, transaction.tls_optional) == (required, optional)
+
+
+def test_what_dsn_asks_for_reaches_the_queue() -> None:
+    """RFC 3461 §4."""
+    client = Client()
+    client.ask(b"MAIL FROM:<alice@example.com> RET=HDRS ENVID=a+2Bb")
+    client.ask(b"RCPT TO:<bob@example.com> NOTIFY=DELAY,FAILURE ORCPT=rfc822;b+2B@x", b"RCPT TO:<x@y.example>", b"DATA")
+    assert client.send(MESSAGE + b".\r\n").startswith(b"250")
+    transaction = client.site.flow.accepted[0][0]
+    assert (transaction.ret, transaction.envelope_id, transaction.one_reply) == ("HDRS", "a+2Bb", True)
+    assert [(one.notify, one.original) for one in transaction.recipients] == [
+        (("DELAY", "FAILURE"), "rfc822;b+2B@x"),
+        ((), ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "hold"),
+    [
+        (b"HOLDFOR=3600", 1_700_003_600),
+        (b"HOLDUNTIL=2023-11-14T23:13:20Z", 1_700_003_600),
+        (b"HOLDUNTIL=2023-11-15T00:13:20.5+01:00", 1_700_003_600),
+        (b"HOLDUNTIL=2020-01-01T00:00:00Z", 0),
+    ],
+)
+def test_mail_can_wait_for_its_time(parameter: bytes, hold: int) -> None:
+    """RFC 4865 §4: seconds, or a date; one that is past is now."""
+    client = Client()
+    assert client.ask(b"MAIL FROM:<alice@example.com> " + parameter).startswith(b"250")
+    client.ask(b"RCPT TO:<bob@example.com>", b"DATA")
+    assert client.send(MESSAGE + b".\r\n").startswith(b"250")
+    assert client.site.flow.accepted[0][0].hold_until == hold
+
+
+def test_holding_can_be_off() -> None:
+    client = Client(max_hold=0)
+    assert b"FUTURERELEASE" not in client.ask(b"EHLO c")
+    assert client.ask(b"MAIL FROM:<alice@example.com> HOLDFOR=1").startswith(b"501")
+
+
+def test_a_message_of_one_octet_a_second_is_given_up() -> None:
+    """RFC 5321 §4.5.3.2 bounds each wait; this bounds them all together."""
+    client = Client()
+    client.begin()
+    client.ask(b"DATA")
+    answers = []
+    for _ in range(600):
+        client.site.clock.advance(1)
+        answers.append(client.send(b"x"))
+    assert answers == [b""] * 600
+    client.site.clock.advance(1)
+    assert client.send(b"x").startswith(b"421 4.4.2")
+    assert client.site.flow.sinks[-1].discarded

@@ -23,7 +23,7 @@ class Cancelled(Exception):
 
 async def auth(session: Session, request: Authenticate) -> None:
     """Log in; three failures end the connection."""
-    if session.service.lmtp:
+    if not session.service.is_submission:
         return session.send(replies.NOT_IMPLEMENTED)
     if not session.secure:
         return session.send(replies.NEED_TLS_TO_LOG_IN)

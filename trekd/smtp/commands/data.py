@@ -16,8 +16,10 @@ from trekd.smtp.grammar.commands import Chunk, Data
 from trekd.smtp.grammar.data import ChunkReader, DataReader
 from trekd.smtp.grammar.paths import write_path
 from trekd.smtp.grammar.reply import Reply, reply
-from trekd.smtp.headers import HeaderFilter, Rewrite, Trace, reception, submission
+from trekd.smtp.headers import HeaderFilter, Rewrite, Trace, reception, refuses_tls_policy, submission
 from trekd.smtp.intake import Intake
+from trekd.smtp.interfaces import Arrival
+from trekd.smtp.reception import Examined
 from trekd.smtp.session import Draft, Session, Stage
 
 log = Logger()
@@ -67,7 +69,7 @@ async def _refuse_chunk(session: Session, request: Chunk) -> None:
     """There is no transaction for this chunk: read it all the same (RFC 3030 §2)."""
     await _read_chunk(session, ChunkReader(session.limits), request, None)
     session.reset()
-    if session.user is None and not session.service.lmtp:
+    if session.user is None and session.service.is_submission:
         session.send(replies.NEED_LOGIN if session.secure else replies.NEED_TLS)
     else:
         session.send(replies.NEED_RECIPIENT)
@@ -95,16 +97,11 @@ def _intake(session: Session, draft: Draft) -> Intake:
 def _rewrite(session: Session, draft: Draft) -> Rewrite:
     """What this message's header is to go through."""
     config, service, user = session.site.config, session.service, session.user
-    hidden = config.hide_client_address and not service.lmtp
-    kind = "LMTP" if service.lmtp else "SMTP"
-    if draft.mail.utf8:
-        kind = "UTF8" + kind
-    elif not service.lmtp:
-        kind = "ESMTP"
+    hidden = config.hide_client_address and service.is_submission
     trace = Trace(
         hostname=session.site.hostname,
         client="" if hidden else _client(session),
-        protocol=kind if service.lmtp else kind + "SA",
+        protocol=_protocol(session, draft.mail.utf8),
         id=draft.id,
         only=draft.recipients[0].address if len(draft.recipients) == 1 else None,
         now=session.now(),
@@ -112,6 +109,16 @@ def _rewrite(session: Session, draft: Draft) -> Rewrite:
     if user is None:
         return reception(trace, config.max_received)
     return submission(trace, user.account, config.require_own_sender, config.max_received)
+
+
+def _protocol(session: Session, utf8: bool) -> str:
+    """How the message came: C{ESMTPSA}, C{LMTP} and so on (RFC 3848, RFC 6531 §4.3)."""
+    if session.service.lmtp:
+        return "UTF8LMTP" if utf8 else "LMTP"
+    if not session.is_extended:
+        return "SMTP"
+    kind = "UTF8SMTP" if utf8 else "ESMTP"
+    return kind + ("S" if session.secure else "") + ("A" if session.user is not None else "")
 
 
 def _client(session: Session) -> str:
@@ -125,7 +132,8 @@ async def _deliver(session: Session, draft: Draft, intake: Intake) -> None:
     try:
         if intake.fault is not None:
             raise intake.fault
-        outcomes = await session.site.flow.accept(_transaction(session, draft), intake.sink)
+        examined = await _examine(session, draft, intake)
+        outcomes = await session.site.flow.accept(_transaction(session, draft, examined), examined.message)
     except Exception as error:
         session.log_our_fault(error)
         failure = error if isinstance(error, TrekError) else Broken()
@@ -138,8 +146,22 @@ async def _deliver(session: Session, draft: Draft, intake: Intake) -> None:
         session.send(answer)
 
 
-def _transaction(session: Session, draft: Draft) -> MailTransaction:
-    mail = draft.mail
+async def _examine(session: Session, draft: Draft, intake: Intake) -> Examined:
+    """
+    Look at mail of other servers before it is taken.
+
+    @raise TrekError: it is not.
+    """
+    origin, reception = session.origin, session.site.reception
+    if not session.service.exchange and not (session.service.lmtp and reception.config.verify_lmtp):
+        return Examined(intake.sink)
+    recipients = tuple(one.address for one in draft.recipients)
+    arrival = Arrival(draft.id, origin.client, origin.hello, draft.mail.reverse_path, recipients)
+    return await reception.examine(arrival, intake.header, intake.sink)
+
+
+def _transaction(session: Session, draft: Draft, examined: Examined) -> MailTransaction:
+    mail, header = draft.mail, draft.intake.header if draft.intake is not None else b""
     return MailTransaction(
         reverse_path=mail.reverse_path,
         recipients=tuple(draft.recipients),
@@ -148,6 +170,11 @@ def _transaction(session: Session, draft: Draft) -> MailTransaction:
         eight_bit=mail.eight_bit,
         envelope_id=mail.envid or "",
         ret=mail.ret or "",
+        require_tls=mail.require_tls,
+        tls_optional=not mail.require_tls and refuses_tls_policy(header),
+        hold_until=draft.hold_until,
+        junk=examined.junk,
+        one_reply=not session.service.lmtp,
     )
 
 

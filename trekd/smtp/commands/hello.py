@@ -4,7 +4,10 @@ EHLO, HELO and LHLO: greeting and extensions (RFC 5321 §4.1.1.1, RFC 2033 §4.1
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from trekd.smtp import replies
+from trekd.smtp.commands.xforward import takes_forwarded
 from trekd.smtp.grammar.commands import Hello
 from trekd.smtp.grammar.reply import reply
 from trekd.smtp.session import Session, Stage
@@ -16,15 +19,17 @@ async def hello(session: Session, request: Hello) -> None:
         return session.send(replies.NOT_HERE)
     session.reset()
     session.hello = request.name
+    session.is_extended = request.verb != "HELO"
     session.stage = Stage.GREETED
-    extended = request.verb != "HELO"
-    lines = (session.site.hostname, *extensions(session)) if extended else (session.site.hostname,)
+    lines = (session.site.hostname, *extensions(session)) if session.is_extended else (session.site.hostname,)
     return session.send(reply(250, None, *lines))
 
 
 def extensions(session: Session) -> tuple[str, ...]:
     """
     The keywords of EHLO, as the session stands: STARTTLS before TLS, AUTH inside it and before the login.
+
+    DSN is for our own users only: nobody else is sent notices from here.  LIMITS is RFC 9422 §3.
     """
     offered = [
         "PIPELINING",
@@ -35,9 +40,18 @@ def extensions(session: Session) -> tuple[str, ...]:
         "CHUNKING",
         f"LIMITS RCPTMAX={session.site.config.max_recipients}",
     ]
-    if not session.service.lmtp:
-        if not session.secure and session.connection.can_start_tls:
-            offered.append("STARTTLS")
-        if session.secure and session.user is None:
-            offered.append("AUTH PLAIN LOGIN")
+    service, config = session.service, session.site.config
+    if session.secure:
+        offered.append("REQUIRETLS")
+    if service.is_submission:
+        offered.append("DSN")
+        if config.max_hold:
+            latest = session.now() + timedelta(seconds=config.max_hold)
+            offered.append(f"FUTURERELEASE {config.max_hold} {latest:%Y-%m-%dT%H:%M:%SZ}")
+    if takes_forwarded(session):
+        offered.append("XFORWARD ADDR HELO")
+    if not service.lmtp and not session.secure and session.connection.can_start_tls:
+        offered.append("STARTTLS")
+    if service.is_submission and session.secure and session.user is None:
+        offered.append("AUTH PLAIN LOGIN")
     return tuple(offered)

@@ -12,6 +12,7 @@ from trekd.smtp.commands.hello import hello
 from trekd.smtp.commands.mail import mail, rcpt, rset
 from trekd.smtp.commands.others import expn, help_, noop, quit_, vrfy
 from trekd.smtp.commands.tls import starttls
+from trekd.smtp.commands.xforward import xforward
 from trekd.smtp.grammar import commands as grammar
 from trekd.smtp.session import Row, Stage
 
@@ -35,5 +36,6 @@ TABLE: Mapping[type, Row] = {
     grammar.Quit: Row(_ALWAYS, False, quit_),
     grammar.StartTLS: Row(_IDLE, False, starttls),
     grammar.Authenticate: Row(_GREETED, False, auth),
+    grammar.Forward: Row(_IDLE, False, xforward),
 }
 """BDAT is allowed always because its octets follow it in any case."""

@@ -11,6 +11,8 @@ import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
 
 from trekd.errors import SyntaxFault, UnknownCommand, UnknownParameter
 from trekd.smtp.grammar.paths import forward_path, hello_name, mailbox, reverse_path, xtext
@@ -20,6 +22,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([!-<>-~\u00a1-\U0010ffff]+))?")
 _CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?", re.IGNORECASE)
 _SIZE = re.compile(r"[0-9]{1,20}")
+_INTERVAL = re.compile(r"[0-9]{1,9}")
+_DATE_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
 _NOTIFICATIONS = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 
@@ -38,6 +44,19 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """
+    When a message may leave (RFC 4865 §4): one of the two.
+
+    @ivar seconds: after its submission.
+    @ivar until: a time with its zone.
+    """
+
+    seconds: int | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """
     MAIL FROM (RFC 5321 §4.1.1.2).
@@ -48,6 +67,8 @@ class Mail:
     @ivar utf8: C{SMTPUTF8} (RFC 6531 §3.4).
     @ivar ret: C{FULL}, C{HDRS} or C{None} (RFC 3461 §4.3).
     @ivar envid: as given, in xtext, C{None} when absent (RFC 3461 §4.4).
+    @ivar require_tls: C{REQUIRETLS} (RFC 8689 §2).
+    @ivar hold: when the message may leave (RFC 4865 §4), C{None} for at once.
     """
 
     reverse_path: Address | None
@@ -56,6 +77,13 @@ class Mail:
     utf8: bool = False
     ret: str | None = None
     envid: str | None = None
+    require_tls: bool = False
+    hold: Hold | None = None
+
+    @property
+    def wants_dsn(self) -> bool:
+        """Whether a parameter of DSN was given (RFC 3461 §4)."""
+        return self.ret is not None or self.envid is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +98,11 @@ class Recipient:
     forward_path: Address
     notify: tuple[str, ...] = ()
     orcpt: str | None = None
+
+    @property
+    def wants_dsn(self) -> bool:
+        """Whether a parameter of DSN was given (RFC 3461 §4)."""
+        return bool(self.notify) or self.orcpt is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +175,19 @@ class Authenticate:
         return f"Authenticate({self.mechanism!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """
+    XFORWARD, by which Postfix tells where a message came from (its XFORWARD_README).
+
+    @ivar client: IP address, C{""} when it is not known.
+    @ivar hello: what that client called itself, C{""} when it is not known.
+    """
+
+    client: str = ""
+    hello: str = ""
+
+
 Command = (
     Hello
     | Mail
@@ -156,6 +202,7 @@ Command = (
     | Quit
     | StartTLS
     | Authenticate
+    | Forward
 )
 Setting = Callable[[str | None], tuple[str, object]]
 
@@ -299,6 +346,31 @@ def _ret(value: str | None) -> tuple[str, object]:
     return "ret", kind
 
 
+def _requiretls(value: str | None) -> tuple[str, object]:
+    """C{requiretls-param = "REQUIRETLS"}: the parameter takes no value (RFC 8689 §2)."""
+    if value is not None:
+        raise SyntaxFault("REQUIRETLS without value")
+    return "require_tls", True
+
+
+def _holdfor(value: str | None) -> tuple[str, object]:
+    """C{HOLDFOR=future-release-interval}, 1 to 9 digits of seconds (RFC 4865 §4)."""
+    if value is None or not _INTERVAL.fullmatch(value):
+        raise SyntaxFault("future-release-interval")
+    return "hold", Hold(seconds=int(value))
+
+
+def _holduntil(value: str | None) -> tuple[str, object]:
+    """C{HOLDUNTIL=future-release-date-time}, a date-time of RFC 3339 §5.6 (RFC 4865 §4)."""
+    match = _DATE_TIME.fullmatch((value or "").upper())
+    try:
+        if match is None:
+            raise ValueError
+        return "hold", Hold(until=datetime.fromisoformat(match[1] + match[2].replace("Z", "+00:00")))
+    except ValueError:
+        raise SyntaxFault("future-release-date-time") from None
+
+
 def _envid(value: str | None) -> tuple[str, object]:
     """C{envid-parameter = "ENVID=" xtext} of at most 100 octets (RFC 3461 §4.4)."""
     if value is None or len(value) > 100:
@@ -355,6 +427,29 @@ def _auth_command(argument: str) -> Authenticate:
     return Authenticate(words[0].upper(), b"" if words[1] == "=" else base64_text(words[1]))
 
 
+def _xforward(argument: str) -> Forward:
+    """C{XFORWARD 1*( SP attribute-name "=" attribute-value )}, values in xtext; others than ours are ignored."""
+    known: dict[str, str] = {}
+    for word in argument.split():
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise SyntaxFault("attribute-name=attribute-value")
+        known[name.upper()] = "" if value.upper() in ("[UNAVAILABLE]", "[TEMPUNAVAIL]") else xtext(value)
+    if not known:
+        raise SyntaxFault("attribute")
+    hello = known.get("HELO", "")
+    return Forward(_client_address(known.get("ADDR", "")), hello_name(hello) if hello else "")
+
+
+def _client_address(text: str) -> str:
+    """An IP address as XFORWARD has it, C{IPV6:} before those of version 6."""
+    plain = text[5:] if text[:5].upper() == "IPV6:" else text
+    try:
+        return str(ip_address(plain)) if plain else ""
+    except ValueError:
+        raise SyntaxFault("ADDR=address") from None
+
+
 _MAIL_PARAMETERS: Mapping[str, Setting] = {
     "SIZE": _size,
     "BODY": _body,
@@ -362,6 +457,9 @@ _MAIL_PARAMETERS: Mapping[str, Setting] = {
     "RET": _ret,
     "ENVID": _envid,
     "AUTH": _auth,
+    "REQUIRETLS": _requiretls,
+    "HOLDFOR": _holdfor,
+    "HOLDUNTIL": _holduntil,
 }
 
 _RCPT_PARAMETERS: Mapping[str, Setting] = {"NOTIFY": _notify, "ORCPT": _orcpt}
@@ -382,4 +480,5 @@ VERBS: Mapping[str, Callable[[str], Command]] = {
     "QUIT": _no_argument(Quit()),
     "STARTTLS": _no_argument(StartTLS()),
     "AUTH": _auth_command,
+    "XFORWARD": _xforward,
 }

@@ -2,13 +2,17 @@
 Message octets out of DATA and BDAT.
 
 What comes out is the message as it will be stored: complete lines that end in CRLF, no dot-stuffing, no bare
-CR, no bare LF, no NUL.  A message that breaks one of these rules (or a limit) is not mended: the reader notes
+CR, no bare LF, no NUL.  A message that breaks one of these rules (or a limit) is refused: the reader notes
 the first fault, hands out nothing more, and goes on to the true end of the data, so that no octet of a
 message is ever read as a command, whatever sequence another server would take for an end of data.
+
+Mail of other servers gets one kindness: a bare LF becomes CRLF, unless a line with nothing but a dot is near,
+which somebody might take for the end.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from trekd.errors import LimitExceeded, MessageTooLarge, SyntaxFault
@@ -25,10 +29,32 @@ class MessageLimits:
     @ivar octets: size of the message without dot-stuffing.
     @ivar line: octets of one line without its CRLF.  RFC 5321 §4.5.3.1.6 asks for 998 at least; mail in the
         wild has longer lines, and clients expect them to pass.
+    @ivar mend: a bare LF becomes CRLF instead of a fault.
     """
 
     octets: int = 50 * 1024 * 1024
     line: int = 65536
+    mend: bool = False
+
+
+_LONE_DOT = re.compile(rb"(?<!\r)\n\.\r?\n|\n\.\n")
+"""A dot alone on a line of which at least one end is a bare LF; CRLF on both sides is the end of data itself."""
+
+
+class LoneDots:
+    """
+    Looks for lines with nothing but a dot in octets as they were sent, across any split.
+    """
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    def found_in(self, octets: bytes) -> bool:
+        """Whether the octets so far have such a line that these ones complete."""
+        seen, start = self._tail + octets, len(self._tail) // 4
+        self._tail = seen[-4:]
+        # A match at the very start of four old octets is an old one, and whether a CR came before it is forgotten.
+        return (b"\n.\n" in seen or b"\n.\r\n" in seen) and _LONE_DOT.search(seen, start) is not None
 
 
 class MessageCheck:
@@ -44,6 +70,19 @@ class MessageCheck:
         self.size = 0
         self._limits = limits
         self._line = 0
+        self._lone_dots = LoneDots() if limits.mend else None
+
+    def take(self, octets: bytes, raw: bytes) -> list[bytes]:
+        """
+        Check the next octets of a client, and mend them where that is allowed.
+
+        @param octets: never end between a CR and its LF.
+        @param raw: the same as they were sent, before dot-stuffing was undone.
+        @return: what of them may be stored.
+        """
+        if self.fault is None and self._lone_dots is not None:
+            octets = self._mended(octets, raw)
+        return [octets] if self.admit(octets) and octets else []
 
     def admit(self, octets: bytes) -> bool:
         """
@@ -56,6 +95,14 @@ class MessageCheck:
             self.fault = self._judge(octets)
             self.size += len(octets)
         return self.fault is None
+
+    def _mended(self, octets: bytes, raw: bytes) -> bytes:
+        """The octets with CRLF for each bare LF; notes a fault where that could make or hide an end of data."""
+        if self._lone_dots is not None and self._lone_dots.found_in(raw):
+            self.fault = SyntaxFault("CRLF around a dot", self.size)
+        elif octets.count(b"\n") > octets.count(b"\r\n") and octets.count(b"\r") == octets.count(b"\r\n"):
+            return octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        return octets
 
     def _judge(self, octets: bytes) -> SyntaxFault | MessageTooLarge | None:
         pairs = octets.count(b"\r\n")
@@ -137,11 +184,12 @@ class DataReader:
         They begin at the start of a line only with its CRLF in front, since an unfinished END is held back as
         a whole.
         """
+        raw = body
         if b"\r\n." in body:
             body = body.replace(b"\r\n.", b"\r\n")
         if body and self._phantom:
             body, self._phantom = body[2:], 0
-        return [body] if body and self._check.admit(body) else []
+        return self._check.take(body, raw) if raw else []
 
 
 class ChunkReader:
@@ -201,7 +249,6 @@ class ChunkReader:
         return [] if self._ends_line else self._emit(b"\r\n")
 
     def _emit(self, body: bytes) -> list[bytes]:
-        if not body or not self._check.admit(body):
-            return []
-        self._ends_line = body.endswith(b"\n")
-        return [body]
+        if body:
+            self._ends_line = body.endswith(b"\n")
+        return self._check.take(body, body) if body else []
