@@ -142,6 +142,13 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.ProfileGone: _no("[NONEXISTENT] Your SMTP server is set up no longer"),
     errors.SecretSealed: _no("[UNAVAILABLE] The server cannot read what it needs; try again later"),
     errors.RemoteRefused: _no("[CANNOT] Another server refused that"),
+    errors.AddressSuppressed: _no("[CANNOT] Mail to that address came back"),
+    errors.Unauthentic: _no("[CANNOT] The message is not from whom it says"),
+    errors.Unwanted: _no("[CANNOT] The message is unwanted"),
+    errors.NoSuchEntry: _no("[NONEXISTENT] No such message waits"),
+    errors.MailboxFull: _no("[OVERQUOTA] The mailbox is full"),
+    errors.Greylisted: _no("[UNAVAILABLE] Try again later"),
+    errors.ScannerDown: _no("[UNAVAILABLE] The message cannot be checked now; try again later"),
     errors.RemoteDeferred: _no("[UNAVAILABLE] Another server does not take that now"),
     errors.LaneClosed: _no("[UNAVAILABLE] Another server does not take that now"),
     errors.NameServiceDown: _no("[UNAVAILABLE] No name server answers; try again later"),
@@ -149,10 +156,6 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.MailLoop: _no("[CANNOT] The message goes in circles"),
     errors.BadMessage: _no("[CANNOT] The message is malformed"),
     errors.QueueFull: _no("[UNAVAILABLE] The server is busy; try again later"),
-    errors.RemoteRefused: _no("[CANNOT] Another server refused that"),
-    errors.RemoteDeferred: _no("[UNAVAILABLE] Another server cannot be used now; try again later"),
-    errors.LaneClosed: _no("[UNAVAILABLE] Another server cannot be used now; try again later"),
-    errors.NameServiceDown: _no("[UNAVAILABLE] Names cannot be looked up now; try again later"),
 }
 
 

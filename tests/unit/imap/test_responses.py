@@ -19,8 +19,8 @@ ALL = sorted(
 )
 ARGUMENTS = {
     errors.SyntaxFault: ("astring", 3),
-    errors.RemoteRefused: ("mx.example.net", "550 no"),
-    errors.RemoteDeferred: ("mx.example.net", "450 later"),
+    errors.AddressSuppressed: ("bob@example.net",),
+    errors.Unauthentic: ("example.net",),
     errors.TooManyConnections: (10, 10, "203.0.113.7", "nano"),
     errors.SendingLimit: (10, 10, 24, 0.0),
     errors.TooManyRecipients: (10,),
