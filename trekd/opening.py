@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from twisted.plugin import getPlugins
@@ -17,6 +18,10 @@ from trekd.dns.exchange import NetworkExchange
 from trekd.dns.resolver import Patience, Resolver
 from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
+from trekd.filters.secret import read_secret
+from trekd.filters.settings import RunInThread, Settings
+from trekd.filters.settingsfile import SettingsFile
+from trekd.filters.srs import SenderRewriting
 from trekd.mime.reader import MimeReader
 from trekd.store.interfaces import IStore, IStoreProvider
 
@@ -63,6 +68,26 @@ def open_store(config: Config, reactor: Any) -> IStore:
     _ensure_folder(config)
     provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
     return provider.make(config, MimeReader(), reactor)
+
+
+def open_settings(config: Config, run_in_thread: RunInThread) -> Settings:
+    """
+    What accounts have set about their incoming mail.
+
+    @raise ConfigFault: the file cannot be used.
+    """
+    _ensure_folder(config)
+    path = Path(config.server.data_dir) / "filters.sqlite"
+    return Settings(SettingsFile(path), run_in_thread)
+
+
+def open_rewriting(config: Config) -> SenderRewriting:
+    """
+    What rewrites senders of forwarded mail, with the secret of C{data_dir/keys}.
+
+    @raise ConfigFault: the secret cannot be used.
+    """
+    return SenderRewriting(read_secret(Path(config.server.data_dir) / "keys" / "srs.secret"))
 
 
 def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:

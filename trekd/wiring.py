@@ -22,10 +22,19 @@ from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDire
 from trekd.directory.watch import AccountWatch
 from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
+from trekd.filters.filter import AccountFilter, Post
+from trekd.filters.settings import Settings
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_resolver, open_store
+from trekd.opening import (
+    name_service,
+    open_directory,
+    open_resolver,
+    open_rewriting,
+    open_settings,
+    open_store,
+)
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -106,6 +115,7 @@ class Host:
     resolver: Resolver
     spool: Spool
     flow: MailFlow
+    settings: Settings
     runner: LocalRunner
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
@@ -126,6 +136,7 @@ class Host:
         self.lag.stop()
         await self.runner.stop()
         await self.spool.close()
+        await self.settings.close()
         await self.store.close()
         await self.directory.close()
 
@@ -186,7 +197,9 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
+    routing = Routing(directory, config.server, plans)
+    flow = MailFlow(routing, delivery, spool, Unsigned(), reactor)
+    settings = _add_filters(config, flow, routing, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -209,6 +222,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         resolver=open_resolver(config.dns, reactor),
         spool=spool,
         flow=flow,
+        settings=settings,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
         tls=_server_tls(config),
     )
@@ -251,8 +265,18 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            settings=lambda: host.settings,
         )
     )
+
+
+def _add_filters(config: Config, flow: MailFlow, routing: Routing, reactor: Any) -> Settings:
+    """What accounts have set applies to their mail, and bounces of what was forwarded find their way back."""
+    settings, rewriting = open_settings(config, _in_thread(reactor)), open_rewriting(config)
+    routing.restore = lambda address: rewriting.restore(address, reactor.seconds())
+    post = Post(routing.resolve, routing.is_served, config.server.hostname, reactor)
+    flow.judge = AccountFilter(settings, rewriting, post)
+    return settings
 
 
 def _refuse_unbuilt(config: Config) -> None:

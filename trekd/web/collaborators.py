@@ -11,6 +11,7 @@ from typing import Any
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
 from trekd.errors import NoSuchAccount, NotPermitted
+from trekd.filters.interfaces import ISettings
 from trekd.portal.interfaces import ILedger
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
@@ -35,6 +36,7 @@ class Collaborators:
     @ivar forgive: lets those of one prefix or account, or all, no longer count.
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
+    @ivar settings: gives what accounts have set about their incoming mail.
     """
 
     config: Callable[[], Config]
@@ -49,6 +51,7 @@ class Collaborators:
     forgive: Callable[[str | None], None] = lambda key: None
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
+    settings: Callable[[], ISettings | None] = lambda: None
 
     def required_ledger(self) -> ILedger:
         """
@@ -59,6 +62,17 @@ class Collaborators:
         if self.ledger is None:
             raise NotPermitted("no daemon runs")
         return self.ledger
+
+    def required_settings(self) -> ISettings:
+        """
+        What accounts have set.
+
+        @raise NotPermitted: no daemon runs.
+        """
+        settings = self.settings()
+        if settings is None:
+            raise NotPermitted("no daemon runs")
+        return settings
 
     def required_administration(self) -> IAccountAdministration:
         """

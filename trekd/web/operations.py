@@ -10,6 +10,7 @@ from __future__ import annotations
 from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
+from trekd.web.filters import FilterOperations
 from trekd.web.mail import MailOperations
 
 
@@ -23,4 +24,5 @@ class Operations:
     def __init__(self, collaborators: Collaborators) -> None:
         self.daemon = DaemonOperations(collaborators)
         self.accounts = AccountOperations(collaborators)
+        self.filters = FilterOperations(collaborators)
         self.mail = MailOperations(collaborators)

@@ -93,6 +93,12 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("PATCH", ("accounts", "*")): lambda does, call: does.accounts.change(call.path[1], call.json()),
     ("DELETE", ("accounts", "*")): lambda does, call: does.accounts.remove(call.path[1], "with_mail" in call.query),
     ("PUT", ("accounts", "*", "password")): lambda does, call: does.accounts.set_password(call.path[1], call.json()),
+    ("GET", ("forwarding", "*")): lambda does, call: does.filters.forwarding(call.path[1]),
+    ("PUT", ("forwarding", "*")): lambda does, call: does.filters.set_forwarding(call.path[1], call.json()),
+    ("DELETE", ("forwarding", "*")): lambda does, call: does.filters.end_forwarding(call.path[1]),
+    ("GET", ("vacation", "*")): lambda does, call: does.filters.vacation(call.path[1]),
+    ("PUT", ("vacation", "*")): lambda does, call: does.filters.set_vacation(call.path[1], call.json()),
+    ("DELETE", ("vacation", "*")): lambda does, call: does.filters.end_vacation(call.path[1]),
     ("POST", ("mail", "*", "messages")): lambda does, call: does.mail.append(
         call.path[1], call.query.get("mailbox", "INBOX"), call.body
     ),
