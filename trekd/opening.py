@@ -1,28 +1,41 @@
 """
-What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver.
+What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver, the signing
+keys; and the relay.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from twisted.plugin import getPlugins
 
-from trekd.config.schema import Config, DNSConfig
+from trekd.config.schema import Config, DNSConfig, RelayConfig
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
 from trekd.dns.cache import Cache
 from trekd.dns.exchange import NetworkExchange
+from trekd.dns.interfaces import IResolver
+from trekd.dns.labels import a_name
 from trekd.dns.resolver import Patience, Resolver
 from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
 from trekd.filters.secret import read_secret
-from trekd.filters.settings import RunInThread, Settings
+from trekd.filters.settings import Settings
 from trekd.filters.settingsfile import SettingsFile
 from trekd.filters.srs import SenderRewriting
+from trekd.mailauth.keyring import Keyring
+from trekd.mailauth.keys import KeyFiles
 from trekd.mime.reader import MimeReader
+from trekd.relay.addresses import AddressPolicy
+from trekd.relay.certificates import public_authorities
+from trekd.relay.demands import Demands
+from trekd.relay.fetching import PolicyFetch, trust_of
+from trekd.relay.policies import Policies
+from trekd.relay.relay import Relay, Surroundings
+from trekd.relay.remembered import Remembered, RememberedFile, RunInThread
+from trekd.relay.sts import STSPolicy, write_policy
 from trekd.store.interfaces import IStore, IStoreProvider
 
 RESOLV_CONF = "/etc/resolv.conf"
@@ -90,6 +103,15 @@ def open_rewriting(config: Config) -> SenderRewriting:
     return SenderRewriting(read_secret(Path(config.server.data_dir) / "keys" / "srs.secret"))
 
 
+def open_keys(config: Config, in_thread: Callable[..., Awaitable[Any]]) -> Keyring:
+    """
+    The keys that mail is signed with, in data_dir/dkim.
+
+    @param in_thread: calls a function in a thread.
+    """
+    return Keyring(KeyFiles(Path(config.server.data_dir) / "dkim"), in_thread)
+
+
 def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:
     """The resolver of the configuration; what the host's own files say is read now."""
     return Resolver(
@@ -97,11 +119,62 @@ def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:
     )
 
 
+def open_demands(config: Config, resolver: IResolver, in_thread: RunInThread, reactor: Any) -> Demands:
+    """
+    What deliveries to other servers demand of TLS.
+
+    @raise ConfigFault: the file of authorities cannot be used.
+    """
+    trusted = config.relay.trusted
+    try:
+        authorities = public_authorities(trusted)
+        trust = trust_of(trusted) if trusted else None
+    except (OSError, ValueError):
+        raise ConfigFault(f"[relay] trusted = {trusted!r}: holds no PEM certificates") from None
+    remembered = Remembered(RememberedFile(Path(config.server.data_dir) / "tls.sqlite"), in_thread)
+    fetch = PolicyFetch(resolver, reactor, AddressPolicy(config.relay.allowed_networks).refusal, trust)
+    policies = Policies(resolver, fetch, remembered, reactor.seconds)
+    return Demands(resolver, policies, remembered, authorities, reactor, config.relay.mx_port)
+
+
+def own_sts_policy(config: Config) -> bytes:
+    """What other servers are told of TLS to our exchangers (RFC 8461 §3.2)."""
+    ours = config.mta_sts
+    exchangers = tuple(map(a_name, ours.exchangers or (config.server.hostname,)))
+    return write_policy(STSPolicy(ours.mode, exchangers, ours.max_age))
+
+
 def name_service(config: DNSConfig, reactor: Any) -> tuple[Servers, Patience, Mapping[str, tuple[str, ...]]]:
     """Whom a resolver asks, how long, and what it need not ask."""
     listed = tuple(map(configured, config.servers)) or resolv_conf(_text_of(RESOLV_CONF))
     hosts = hosts_file(_text_of(config.hosts_file) if config.hosts_file else "")
     return Servers(listed, reactor.seconds), Patience(config.timeout, config.attempts), hosts
+
+
+def open_relay(config: RelayConfig, surroundings: Surroundings) -> Relay:
+    """
+    The relay of the configuration; the smart host's password is read now.
+
+    @raise ConfigFault: the password's file cannot be read, or is empty.
+    """
+    return Relay(config, _smarthost_password(config), surroundings)
+
+
+def _smarthost_password(config: RelayConfig) -> str:
+    path = config.smarthost_password_file
+    if not config.smarthost_user or not path:
+        return ""
+    complaint = f"[relay] smarthost_password_file = {path!r}"
+    try:
+        with open(path, encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+    except OSError as error:
+        raise ConfigFault(f"{complaint}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigFault(f"{complaint}: is no text") from None
+    if not password:
+        raise ConfigFault(f"{complaint}: its first line is empty")
+    return password
 
 
 def _text_of(path: str) -> str:

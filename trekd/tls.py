@@ -1,8 +1,9 @@
 """
 TLS: versions, ciphers, certificates by name, reload (STYLE §7).
 
-Every room that speaks TLS is handed one L{ServerTLS}: as the context factory of an implicit-TLS listener and for
+Every room that serves TLS is handed one L{ServerTLS}: as the context factory of an implicit-TLS listener and for
 C{transport.startTLS}.  A reload changes what new handshakes use; connections that stand keep what they have.
+Whoever connects to other servers is handed a L{ClientTLS}.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
+import idna
 from cryptography import x509
 from OpenSSL import SSL
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from service_identity import CertificateError, VerificationError
+from service_identity.pyopenssl import verify_hostname, verify_ip_address
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from trekd.config.schema import SNIConfig, TLSConfig
 from trekd.errors import ConfigFault
+from trekd.relay.interfaces import IClientTLS, ITLSCheck
 
 _log = Logger()
 
@@ -173,3 +179,95 @@ def _choose(certificates: _Certificates) -> Any:
             connection.set_context(certificates.for_name(asked.decode("ascii", "replace")))
 
     return server_name_seen
+
+
+@implementer(IClientTLS)
+class ClientTLS:
+    """
+    The client's side of TLS connections (RFC 9325 §3.1.1, RFC 6125 §6).
+
+    @raise ConfigFault: from the constructor, when the authorities' file cannot be used.
+    """
+
+    def __init__(self, trusted: str = "") -> None:
+        """
+        @param trusted: file of certificates of the authorities to trust, PEM; C{""} for those of the system.
+        """
+        self._anybody = _client_context()
+        self._verified = _client_context()
+        self._verified.set_verify(SSL.VERIFY_PEER, lambda connection, certificate, number, depth, good: bool(good))
+        self._verified.set_cipher_list(CIPHERS)
+        if not trusted:
+            self._verified.set_default_verify_paths()
+            return
+        try:
+            self._verified.load_verify_locations(trusted)
+        except SSL.Error:
+            raise ConfigFault(f"[relay] trusted = {trusted!r}: holds no PEM certificates") from None
+
+    def anybody(self, server_name: str) -> ITLSCheck:
+        """See C{IClientTLS.anybody}."""
+        return _TLSCheck(self._anybody, server_name, named=False)
+
+    def verified(self, host: str) -> ITLSCheck:
+        """See C{IClientTLS.verified}."""
+        return _TLSCheck(self._verified, host, named=True)
+
+
+def _client_context() -> SSL.Context:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return context
+
+
+@implementer(IOpenSSLClientConnectionCreator, ITLSCheck)
+class _TLSCheck:
+    """
+    See C{ITLSCheck}.
+
+    @ivar _named: the certificate must be for the host.
+    """
+
+    def __init__(self, context: SSL.Context, host: str, named: bool) -> None:
+        self._context = context
+        self._host = host
+        self._named = named
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        """Make the TLS state of one connection (called by Twisted)."""
+        connection = SSL.Connection(self._context, None)
+        if self._host and not _is_address(self._host):  # RFC 6066 §3: names only
+            connection.set_tlsext_host_name(_a_label(self._host))
+        return connection
+
+    def complaint(self, connection: Any) -> str:
+        """See C{ITLSCheck.complaint}."""
+        if not self._named:
+            return ""
+        try:
+            if _is_address(self._host):
+                verify_ip_address(connection, self._host)
+            else:
+                verify_hostname(connection, _a_label(self._host).decode("ascii"))
+        except (VerificationError, CertificateError, ValueError):
+            return f"it is not for {self._host}"
+        return ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _a_label(host: str) -> bytes:
+    """A name as it stands in certificates; what cannot be one stays, and then matches none."""
+    try:
+        return host.encode("ascii") if host.isascii() else idna.encode(host, uts46=True)
+    except idna.IDNAError:
+        return host.encode("ascii", "replace")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,20 @@ from trekd.filters.filter import AccountFilter, Post
 from trekd.filters.settings import Settings
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
+from trekd.mailauth.keyring import Keyring
+from trekd.mailauth.signer import Signer
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
 from trekd.opening import (
     name_service,
+    open_demands,
     open_directory,
+    open_keys,
+    open_relay,
     open_resolver,
     open_rewriting,
     open_settings,
     open_store,
+    own_sts_policy,
 )
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
@@ -48,13 +55,20 @@ from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
+from trekd.relay.demands import Demands
+from trekd.relay.probing import Probe
+from trekd.relay.profilefile import ProfileFile
+from trekd.relay.profiles import Profiles
+from trekd.relay.relay import Relay, Surroundings
+from trekd.relay.sealing import KeyFile
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
-from trekd.tls import ServerTLS
+from trekd.tls import ClientTLS, ServerTLS
 from trekd.web.collaborators import Collaborators
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
@@ -63,7 +77,7 @@ from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
-RELOADABLE = frozenset({"tls", "plans", "limits", "dns"})
+RELOADABLE = frozenset({"tls", "plans", "limits", "dns", "mta_sts"})
 """Sections whose change a running daemon takes over."""
 
 WATCH_INTERVAL = 300.0
@@ -113,10 +127,15 @@ class Host:
     lag: LagMeter
     balancers: Balancers
     resolver: Resolver
+    keys: Keyring
+    demands: Demands
     spool: Spool
+    profiles: Profiles
+    usage: UsageLedger
     flow: MailFlow
     settings: Settings
     runner: LocalRunner
+    relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
     listeners: tuple[tuple[str, str, IProtocolFactory], ...] = ()
@@ -124,6 +143,7 @@ class Host:
     def start(self) -> None:
         """Start what works without being asked."""
         self.runner.start()
+        self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
         self.sweep.start()
@@ -135,8 +155,12 @@ class Host:
         self.sweep.stop()
         self.lag.stop()
         await self.runner.stop()
+        self.relay.close()
         await self.spool.close()
         await self.settings.close()
+        await self.demands.close()
+        await self.usage.stop()
+        await self.profiles.close()
         await self.store.close()
         await self.directory.close()
 
@@ -197,8 +221,14 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    routing = Routing(directory, config.server, plans)
-    flow = MailFlow(routing, delivery, spool, Unsigned(), reactor)
+    resolver = open_resolver(config.dns, reactor)
+    demands = open_demands(config, resolver, _in_thread(reactor), reactor)
+    profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
+    keys = open_keys(config, _in_thread(reactor))
+    signer = Signer(keys, reactor, _in_thread(reactor))
+    flow = MailFlow(routing, delivery, spool, signer, usage, reactor)
+    around = _around_relay(config, resolver, demands, profiles, reactor)
     settings = _add_filters(config, flow, routing, reactor)
     host = Host(
         config=config,
@@ -206,12 +236,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         store=store,
         directory=directory,
         servers=IDirectoryServers(own_directory, None),
-        watch=AccountWatch(
-            directory.refresh,
-            lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
-            lambda principal: ledger.kick(principal=principal),
-            reactor,
-        ),
+        watch=_watch(directory, ledger, reactor),
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
@@ -219,32 +244,52 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         metrics=metrics,
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
-        resolver=open_resolver(config.dns, reactor),
+        resolver=resolver,
+        keys=keys,
+        demands=demands,
         spool=spool,
+        profiles=profiles,
+        usage=usage,
         flow=flow,
         settings=settings,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
+        relay=open_relay(config.relay, around),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
-    metrics.show(
-        Sources(
-            census=ledger.census,
-            refused=ledger.refused,
-            logins=checker.results,
-            cache=lambda: (directory.hits, directory.misses),
-            ghosts=lambda: probe.found,
-            queued=spool.count,
-            servers=host.servers,
-        )
-    )
-    operations = _operations(host, own_directory, plans, reload)
+    _show_metrics(host, checker, probe)
+    operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
 
 
-def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
+def _watch(directory: CachedDirectory, ledger: ConnectionLedger, reactor: Any) -> AccountWatch:
+    return AccountWatch(
+        directory.refresh,
+        lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
+        lambda principal: ledger.kick(principal=principal),
+        reactor,
+    )
+
+
+def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
+    host.metrics.show(
+        Sources(
+            census=host.ledger.census,
+            refused=host.ledger.refused,
+            logins=checker.results,
+            cache=lambda: (host.directory.hits, host.directory.misses),
+            ghosts=lambda: probe.found,
+            queued=host.spool.count,
+            servers=host.servers,
+        )
+    )
+
+
+def _operations(
+    host: Host, own_directory: IDirectory, around: Surroundings, plans: Plans, reload: Reload
+) -> Operations:
     """
     What trekctl can ask for.
 
@@ -266,6 +311,14 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
             settings=lambda: host.settings,
+            keys=host.keys,
+            resolver=host.resolver,
+            sts_policy=partial(_own_policy, host),
+            demands=host.demands,
+            counts=host.demands,
+            profiles=host.profiles,
+            usage=host.usage,
+            probe=Probe(host.config.relay, around),
         )
     )
 
@@ -277,6 +330,27 @@ def _add_filters(config: Config, flow: MailFlow, routing: Routing, reactor: Any)
     post = Post(routing.resolve, routing.is_served, config.server.hostname, reactor)
     flow.judge = AccountFilter(settings, rewriting, post)
     return settings
+
+
+def _own_policy(host: Host) -> bytes:
+    """Our MTA-STS policy as the configuration in force has it."""
+    return own_sts_policy(host.config)
+
+
+def _around_relay(
+    config: Config, resolver: Resolver, demands: Demands, profiles: Profiles, reactor: Any
+) -> Surroundings:
+    """
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    return Surroundings(
+        hostname=config.server.hostname,
+        resolver=resolver,
+        demands=demands,
+        profiles=profiles,
+        tls=ClientTLS(config.relay.trusted),
+        reactor=reactor,
+    )
 
 
 def _refuse_unbuilt(config: Config) -> None:
@@ -310,6 +384,27 @@ def _open_spool(config: Config) -> SpoolFile:
     return file
 
 
+def _open_profiles(config: Config, reactor: Any) -> Profiles:
+    """
+    @raise ConfigFault: they cannot be read.
+    """
+    data_dir = Path(config.server.data_dir)
+    file = ProfileFile(data_dir / "own-smtp.sqlite")
+    file.open()
+    keys = KeyFile(Path(config.relay.secret_key_file or data_dir / "keys" / "own-smtp.key"))
+    return Profiles(file, keys, _in_thread(reactor))
+
+
+def _open_usage(config: Config, plans: Plans, reactor: Any) -> UsageLedger:
+    data_dir = config.server.data_dir
+    file = UsageFile(Path(data_dir) / "usage.sqlite")
+    try:
+        file.open()
+    except (OSError, TrekError) as error:
+        raise ConfigFault(f"[server] data_dir = {data_dir!r}: what was sent cannot be counted: {error}") from None
+    return UsageLedger(file, plans, reactor, _in_thread(reactor))
+
+
 def _in_thread(reactor: Any) -> Callable[..., Any]:
     """Run blocking calls in the reactor's own pool, which starts with the reactor."""
 
@@ -325,13 +420,14 @@ def _listeners(
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
     site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor)
+    sts_policy = partial(_own_policy, host)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
         "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, host.ledger)),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, sts_policy, host.ledger)),
         "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),

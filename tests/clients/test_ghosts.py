@@ -226,10 +226,11 @@ lines.read()
 
 
 def test_the_sweep_finds_ghosts_without_any_login(sweeping: CabledDaemon) -> None:
-    """Every state, a shut window too, whose probes the kernel sends ever more rarely."""
+    """Every state, output in flight, and a shut window, whose probes the kernel sends ever more rarely."""
     fill_mailbox(sweeping, 8_000_000)
     ghosts = open_clients(sweeping, 8, CLIENTS[0]) + open_clients(sweeping, 1, CLIENTS[0], with_a_shut_window)
     sweeping.cable.pull()
+    fill_mailbox_over_lmtp(sweeping)  # two of them are in IDLE
     started = time.monotonic()
     while sweeping.sessions() > 1:
         assert time.monotonic() - started < 3 * SWEEP + 5, sweeping.trekctl("sessions")

@@ -22,7 +22,7 @@ def check(config: Config, complaints: Complaints) -> None:
     """
     Run every check.
     """
-    for one in (_listeners, _certificates, _sni, _plans, _plan_names, _ldap, _ldap_transport, _durations):
+    for one in (_listeners, _certificates, _sni, _plans, _plan_names, _ldap, _ldap_transport, _smarthost, _durations):
         one(config, complaints)
 
 
@@ -168,6 +168,20 @@ def _is_loopback(uri: str) -> bool:
     host = uri.removeprefix("ldap://").rstrip("/")
     host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     return host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", host) is not None
+
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]@/]+):([0-9]{1,5})")
+
+
+def _smarthost(config: Config, complaints: Complaints) -> None:
+    relay = config.relay
+    found = _HOST_AND_PORT.fullmatch(relay.smarthost)
+    if relay.smarthost and (found is None or not 0 < int(found[2]) < 65536):
+        complaints.add(("relay", "smarthost"), "must be a host and a port, such as smtp.example.net:587")
+    if relay.smarthost_user and not relay.smarthost_password_file:
+        complaints.add(("relay", "smarthost_password_file"), "is missing, smarthost_user is set")
+    if relay.smarthost_user and relay.smarthost_tls == "none":
+        complaints.add(("relay", "smarthost_tls"), "a password is never sent without TLS")
 
 
 def _durations(config: Config, complaints: Complaints) -> None:

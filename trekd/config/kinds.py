@@ -166,6 +166,14 @@ def _duration(value: object, base: str) -> int:
     return sum(int(part[:-1]) * _SECONDS[part[-1]] for part in re.findall(r"[0-9]+[a-z]", value))
 
 
+def _share(value: object, base: str) -> int | None:
+    if value == "auto":
+        return None
+    if isinstance(value, str):
+        raise ValueError('must be a whole number or "auto"')
+    return _count(value, base)
+
+
 def _switch(value: object, base: str) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
@@ -244,6 +252,7 @@ PATH = Kind("path", _path, write_text)
 NAME = Kind("name", _name, write_text)
 HOSTNAME = Kind("host name", _hostname, write_text)
 DOMAINS = list_of(Kind("domain", _served_domain, write_text))
+HOSTNAMES = list_of(HOSTNAME)
 NAME_SERVERS = list_of(Kind("name server", _name_server, write_text))
 CERTIFICATE_NAMES = list_of(Kind("host name", _certificate_name, write_text))
 ADDRESS = Kind("mail address", _address, write_text)
@@ -251,6 +260,7 @@ LDAP_URIS = list_of(Kind("LDAP URI", _ldap_uri, write_text))
 NETWORKS = list_of(Kind("IP network", _network, write_text))
 ENDPOINTS = list_of(Kind("endpoint", read_endpoint, write_text))
 COUNT = Kind("number", _count, write_text)
+SHARE = Kind('number or "auto"', _share, lambda value: '"auto"' if value is None else write_text(value))
 SIZE = Kind("size", _size, _write_size)
 DURATION = Kind("duration", _duration, _write_duration)
 SWITCH = Kind("true or false", _switch, lambda value: "true" if value else "false")

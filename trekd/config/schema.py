@@ -2,7 +2,8 @@
 The schema: one frozen dataclass per section, the only place that declares keys.
 
 Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
-L{trekd.config.names}; all can be imported from here.  Sizes are octets and durations seconds once read.
+L{trekd.config.names}, mail to other servers in L{trekd.config.relay}; all can be imported from here.  Sizes are octets
+and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -34,7 +35,8 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
-from trekd.config.names import DNSConfig
+from trekd.config.names import DNSConfig, MTASTSConfig
+from trekd.config.relay import RelayConfig
 
 __all__ = [
     "PLANS",
@@ -48,8 +50,10 @@ __all__ = [
     "ListenConfig",
     "LocalDirectoryConfig",
     "LogConfig",
+    "MTASTSConfig",
     "PlanConfig",
     "QueueConfig",
+    "RelayConfig",
     "SMTPConfig",
     "SNIConfig",
     "ServerConfig",
@@ -341,5 +345,7 @@ class Config:
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
     dns: DNSConfig = table(DNSConfig)
+    mta_sts: MTASTSConfig = table(MTASTSConfig)
+    relay: RelayConfig = table(RelayConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

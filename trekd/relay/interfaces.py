@@ -1,5 +1,6 @@
 """
-The contract of what deliveries demand: DANE and MTA-STS, and the count of how they went.
+The contracts of mail to other servers: what deliveries demand of TLS (DANE, MTA-STS) and the count of how they went;
+users' own SMTP servers; the client's side of TLS.
 
 For each exchanger that a delivery is about to try, the client asks L{IDemands.of}, connects, and, once TLS stands,
 asks L{IDemands.verdict} of the certificates it was shown; L{IDemands.record} is told the result whatever it is,
@@ -9,13 +10,16 @@ kind: its configuration says what TLS it needs.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from zope.interface import Interface
 
 from trekd.dns.interfaces import TLSA
+from trekd.values import Address
 
 
 class Security(Enum):
@@ -81,6 +85,30 @@ class Demand:
         return self.security is not Security.OPPORTUNISTIC
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Session:
+    """
+    What is counted (RFC 8460 §4).
+
+    @ivar day: such as C{2026-11-23}, in UTC.
+    @ivar domain: of the recipients, A-labels.
+    @ivar policy: a value of L{Policy}; C{result}: a value of L{TLSResult}.
+    """
+
+    day: str
+    domain: str
+    policy: str
+    exchanger: str
+    result: str
+
+
+class ITLSCounts(Interface):
+    """How sessions with other domains went."""
+
+    def counts(domain: str) -> Awaitable[Sequence[tuple[Session, int]]]:
+        """What was counted of a domain in the last 30 days, by day."""
+
+
 class IDemands(Interface):
     """Knows what TLS other domains ask of whoever sends them mail."""
 
@@ -105,3 +133,217 @@ class IDemands(Interface):
 
     def record(domain: str, exchanger: str, demand: Demand, result: TLSResult) -> None:
         """Count a session (RFC 8460 §4); returns at once and never raises."""
+
+
+class TLSMode(Enum):
+    """How a connection to a server with a login becomes TLS."""
+
+    IMPLICIT = "implicit"  # from its first octet (RFC 8314 §3.3)
+    STARTTLS = "starttls"  # RFC 3207; without it nothing is sent
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    A user's own SMTP server (DESIGN §7).  Its certificate is always verified for C{host}.
+
+    @ivar name: what queue lanes and C{trekctl smtp} call it.
+    @ivar user: C{""} for a server that wants no login.
+    @ivar secret: the password, opened; never printed.
+    @ivar sender: the reverse-path of all mail by this server, but for the null path; C{None} leaves the sender's own.
+    @ivar revision: rises with each change: what was opened or learnt with another one is void.
+    """
+
+    name: str
+    host: str
+    port: int
+    tls: TLSMode = TLSMode.IMPLICIT
+    user: str = ""
+    secret: str = field(default="", repr=False)
+    sender: Address | None = None
+    revision: int = 1
+
+
+class IProfileStore(Interface):
+    """Opens own-SMTP profiles."""
+
+    def open(name: str) -> Awaitable[Profile]:
+        """
+        A profile with its secret.
+
+        @raise LaneClosed: there is none of that name any more, or its secret cannot be opened: mail for it waits.
+        @raise Unavailable: it cannot be read now.
+        """
+
+
+EVERYBODY = "*"
+"""The subject that stands for all domains without an assignment of their own."""
+
+_PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """
+    What an administrator sets of a profile, without its secret; see L{Profile}.
+
+    @ivar owner: who may use it: an address, a domain, or C{""} for everybody.
+    @ivar host: A-labels, lower case, or an IP address.
+    """
+
+    name: str
+    owner: str
+    host: str
+    port: int
+    tls: TLSMode
+    user: str = ""
+    sender: Address | None = None
+    revision: int = 1
+
+    @property
+    def is_named_well(self) -> bool:
+        """Whether the name can stand in routes and commands, and means nothing else there."""
+        return _PROFILE_NAME.fullmatch(self.name) is not None and self.name not in ("server", "inherit")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRecord:
+    """
+    A profile as C{trekctl smtp} shows it.
+
+    @ivar used_by: addresses, domains and L{EVERYBODY}.
+    @ivar problem: why its secret cannot be unsealed, C{""} when it can.
+    """
+
+    settings: ProfileSettings
+    used_by: tuple[str, ...]
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.settings.name
+
+
+class IProfileAdministration(IProfileStore):
+    """What changes profiles; each change is durable when it is done, and nothing changed when it raises."""
+
+    def profiles() -> Awaitable[tuple[ProfileRecord, ...]]:
+        """All profiles by name."""
+
+    def trial(settings: ProfileSettings, secret: str | None) -> Awaitable[Profile]:
+        """
+        What a profile would be, to be tested before it is saved.
+
+        @param secret: C{None} takes the stored one.
+        @raise SyntaxFault: it cannot be one.
+        @raise SecretSealed: the stored secret cannot be read.
+        """
+
+    def add(settings: ProfileSettings, secret: str) -> Awaitable[None]:
+        """
+        Add a profile.
+
+        @raise ProfileExists: the name is taken.
+        @raise SyntaxFault: it cannot be one.
+        @raise SecretSealed: there is no key to seal its secret with.
+        """
+
+    def change(settings: ProfileSettings, secret: str | None) -> Awaitable[None]:
+        """
+        Replace a profile's settings, and its secret unless C{secret} is C{None}.
+
+        @raise NoSuchProfile: it is not there.
+        @raise NotPermitted: somebody who uses it could not any more.
+        @raise SyntaxFault: it cannot be one.
+        @raise SecretSealed: the secret cannot be read, or not be sealed.
+        """
+
+    def remove(name: str) -> Awaitable[None]:
+        """
+        Remove a profile.
+
+        @raise NoSuchProfile: it is not there.
+        @raise NotPermitted: somebody uses it: their mail must not take another route unasked.
+        """
+
+    def use(subject: str, profile: str | None) -> Awaitable[None]:
+        """
+        Say which profile mail takes.
+
+        @param subject: an account's principal, a domain, or L{EVERYBODY}.
+        @param profile: C{""} for the server's own way; C{None} for what holds without this.
+        @raise NoSuchProfile: it is not there.
+        @raise NotPermitted: it belongs to somebody else.
+        """
+
+    def rekey() -> Awaitable[tuple[str, ...]]:
+        """
+        Seal all secrets with a new key.
+
+        @return: profiles whose secret cannot be read; they stay as they are, and so do the old keys.
+        @raise SecretSealed: the key file cannot be read or written.
+        """
+
+    def watch(changed: Callable[[str], None]) -> None:
+        """Call C{changed} with a profile's name when it was changed or proved to work: its lane may open again."""
+
+    def tell(name: str) -> None:
+        """Tell the watchers that a profile proved to work."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStep:
+    """
+    One thing that a test of a profile did, and what came of it.
+
+    @ivar name: what was done, in a word: C{resolve}, C{connect}, C{tls}, C{hello}, C{login}.
+    @ivar text: a plain sentence for whoever set the profile up, with what the server said; never a secret.
+    @ivar is_good: the next step could be taken.
+    """
+
+    name: str
+    text: str
+    is_good: bool = True
+
+
+class IProbe(Interface):
+    """Tries a profile for real."""
+
+    def probe(profile: Profile) -> Awaitable[tuple[ProbeStep, ...]]:
+        """
+        Resolve, connect to a permitted address, verify TLS, say hello and log in; no mail is sent.
+
+        @return: the steps taken; none but the last may be bad.  Never raises but for a fault of ours.
+        """
+
+
+class ITLSCheck(Interface):
+    """TLS for one connection to be made: a C{IOpenSSLClientConnectionCreator} that knows whom it expects."""
+
+    def complaint(connection: Any) -> str:
+        """
+        What is wrong with the peer, asked after the handshake.
+
+        @param connection: an C{OpenSSL.SSL.Connection}.
+        @return: one line of text, C{""} when the peer is who it should be.
+        """
+
+
+class IClientTLS(Interface):
+    """Makes TLS for connections to other servers."""
+
+    def anybody(server_name: str) -> ITLSCheck:
+        """
+        TLS with whoever answers, for what is verified elsewhere or not at all.
+
+        @param server_name: for SNI (RFC 6066 §3); C{""} or an IP address sends none.
+        """
+
+    def verified(host: str) -> ITLSCheck:
+        """
+        TLS with a certificate of a trusted authority that names the host (RFC 6125 §6); a handshake with another one
+        fails.
+
+        @param host: a name, or an IP address, as it was configured.
+        """

@@ -10,9 +10,13 @@ from typing import Any
 
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
+from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.filters.interfaces import ISettings
+from trekd.mailauth.interfaces import IDomainKeys
 from trekd.portal.interfaces import ILedger
+from trekd.queue.interfaces import IUsage
+from trekd.relay.interfaces import IDemands, IProbe, IProfileAdministration, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
 from trekd.web.bodies import full_address
@@ -37,6 +41,11 @@ class Collaborators:
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
     @ivar settings: gives what accounts have set about their incoming mail.
+    @ivar keys: the keys that mail is signed with; files are enough for them.
+    @ivar resolver: C{None} where no names are looked up.
+    @ivar sts_policy: gives our own MTA-STS policy as it is served.
+    @ivar demands: C{None} when no daemon runs; likewise C{counts}.
+    @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
     """
 
     config: Callable[[], Config]
@@ -52,6 +61,15 @@ class Collaborators:
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
     settings: Callable[[], ISettings | None] = lambda: None
+    keys: IDomainKeys | None = None
+    resolver: IResolver | None = None
+    sts_policy: Callable[[], bytes] = bytes
+    demands: IDemands | None = None
+    counts: ITLSCounts | None = None
+    profiles: IProfileAdministration | None = None
+    probe: IProbe | None = None
+    usage: IUsage | None = None
+    lanes: Callable[[], Mapping[str, Facts]] = dict
 
     def required_ledger(self) -> ILedger:
         """
@@ -84,6 +102,16 @@ class Collaborators:
             backend = self.config().directory.backend
             raise NotPermitted(f"accounts are kept in the {backend} directory; change them there")
         return self.administration
+
+    def required_keys(self) -> IDomainKeys:
+        """
+        The signing keys.
+
+        @raise NotPermitted: they are not to be had here.
+        """
+        if self.keys is None:
+            raise NotPermitted("there are no signing keys here")
+        return self.keys
 
     async def account(self, address: str) -> Account:
         """

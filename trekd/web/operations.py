@@ -10,8 +10,11 @@ from __future__ import annotations
 from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
+from trekd.web.dkim import DKIMOperations
 from trekd.web.filters import FilterOperations
 from trekd.web.mail import MailOperations
+from trekd.web.names import NameOperations
+from trekd.web.outgoing import OutgoingOperations
 
 
 class Operations:
@@ -26,3 +29,6 @@ class Operations:
         self.accounts = AccountOperations(collaborators)
         self.filters = FilterOperations(collaborators)
         self.mail = MailOperations(collaborators)
+        self.dkim = DKIMOperations(collaborators)
+        self.names = NameOperations(collaborators)
+        self.outgoing = OutgoingOperations(collaborators)

@@ -56,6 +56,15 @@ def test_a_written_key_of_a_plan_leaves_its_others_alone() -> None:
     assert PLANS["pro"].quota == 50 * 1024**3
 
 
+@pytest.mark.parametrize(
+    ("lines", "hourly"),
+    [("", 200), ("messages_per_day = 12", 3), ("messages_per_day = 0", 0), ("messages_per_hour = 0", 0)],
+)
+def test_the_hours_messages_are_a_fifth_of_the_days_unless_written(lines: str, hourly: int) -> None:
+    config = load(f"{MINIMAL}\n[plans.nano]\n{lines}\n", "/etc/trekmail/trekmail.toml")
+    assert config.plans["nano"].hourly == hourly
+
+
 def test_relative_paths_start_from_the_file() -> None:
     text = (
         MINIMAL.replace("[tls]", 'data_dir = "../run/data"\n[tls]')
@@ -204,6 +213,19 @@ def test_a_preset_sits_below_written_keys() -> None:
 )
 def test_ldap_mistakes_are_found(lines: str, complaint: str) -> None:
     assert any(complaint in each for each in _of(LDAP + lines + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ('smarthost = "smtp.example.net"', "must be a host and a port"),
+        ('smarthost = "smtp.example.net:0"', "must be a host and a port"),
+        ('smarthost = "a:25"\nsmarthost_user = "u"', "smarthost_password_file: is missing"),
+        ('smarthost = "a:25"\nsmarthost_user = "u"\nsmarthost_tls = "none"', "never sent without TLS"),
+    ],
+)
+def test_smart_host_mistakes_are_found(lines: str, complaint: str) -> None:
+    assert any(complaint in each for each in _of("[relay]\n" + lines + "\n"))
 
 
 @pytest.mark.parametrize(
