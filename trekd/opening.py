@@ -21,6 +21,10 @@ from trekd.dns.labels import a_name
 from trekd.dns.resolver import Patience, Resolver
 from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
+from trekd.filters.secret import read_secret
+from trekd.filters.settings import Settings
+from trekd.filters.settingsfile import SettingsFile
+from trekd.filters.srs import SenderRewriting
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.keys import KeyFiles
 from trekd.mime.reader import MimeReader
@@ -90,6 +94,24 @@ def open_filters(config: Config, reactor: Any) -> tuple[IMessageFilter, ...]:
     return tuple(
         _provider(IMessageFilterProvider, name, key).make(config, reactor) for name in config.reception.filters
     )
+def open_settings(config: Config, run_in_thread: RunInThread) -> Settings:
+    """
+    What accounts have set about their incoming mail.
+
+    @raise ConfigFault: the file cannot be used.
+    """
+    _ensure_folder(config)
+    path = Path(config.server.data_dir) / "filters.sqlite"
+    return Settings(SettingsFile(path), run_in_thread)
+
+
+def open_rewriting(config: Config) -> SenderRewriting:
+    """
+    What rewrites senders of forwarded mail, with the secret of C{data_dir/keys}.
+
+    @raise ConfigFault: the secret cannot be used.
+    """
+    return SenderRewriting(read_secret(Path(config.server.data_dir) / "keys" / "srs.secret"))
 
 
 def open_keys(config: Config, in_thread: Callable[..., Awaitable[Any]]) -> Keyring:

@@ -23,6 +23,8 @@ from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDire
 from trekd.directory.watch import AccountWatch
 from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
+from trekd.filters.filter import AccountFilter, Post
+from trekd.filters.settings import Settings
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
 from trekd.mailauth.keyring import Keyring
@@ -37,6 +39,8 @@ from trekd.opening import (
     open_keys,
     open_relay,
     open_resolver,
+    open_rewriting,
+    open_settings,
     open_store,
     own_sts_policy,
 )
@@ -136,6 +140,7 @@ class Host:
     usage: UsageLedger
     flow: MailFlow
     dispatcher: Dispatcher
+    settings: Settings
     relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
@@ -158,6 +163,7 @@ class Host:
         await self.dispatcher.stop()
         self.relay.close()
         await self.spool.close()
+        await self.settings.close()
         await self.demands.close()
         await self.usage.stop()
         await self.profiles.close()
@@ -230,6 +236,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     signer = Signer(keys, reactor, _in_thread(reactor))
     outward = Outward(spool, signer, Suppressions(spool, config.queue.suppression, reactor), usage)
     flow = MailFlow(routing, delivery, outward, reactor)
+    settings = _add_filters(config, flow, routing, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -252,6 +259,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         usage=usage,
         flow=flow,
         dispatcher=make_dispatcher(flow, relay, Schedule(config.queue), config.queue, reactor),
+        settings=settings,
         relay=relay,
         tls=_server_tls(config),
     )
@@ -310,6 +318,7 @@ def _operations(
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            settings=lambda: host.settings,
             keys=host.keys,
             resolver=host.resolver,
             sts_policy=partial(_own_policy, host),
@@ -325,6 +334,15 @@ def _operations(
             probe=Probe(host.config.relay, around),
         )
     )
+
+
+def _add_filters(config: Config, flow: MailFlow, routing: Routing, reactor: Any) -> Settings:
+    """What accounts have set applies to their mail, and bounces of what was forwarded find their way back."""
+    settings, rewriting = open_settings(config, _in_thread(reactor)), open_rewriting(config)
+    routing.restore = lambda address: rewriting.restore(address, reactor.seconds())
+    post = Post(routing.resolve, routing.is_served, config.server.hostname, reactor)
+    flow.judge = AccountFilter(settings, rewriting, post)
+    return settings
 
 
 def _own_policy(host: Host) -> bytes:

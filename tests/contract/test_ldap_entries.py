@@ -77,6 +77,15 @@ class EntryTests(ServerTestCase):
             Person("carol", "password", ("Carol@Example.COM", "c@example.com")),
             Person("gold", "password", more={"trekPlan": ["gold"]}),
             Person("many", "password", more={"trekQuotaBytes": ["5368709120S,1000C"], "trekPlan": ["starter"]}),
+            Person(
+                "yonder",
+                more={
+                    "trekForward": ["Me@Private.example", "no address", "alice@example.com"],
+                    "trekDeliveryMode": ["nolocal", "reply"],
+                    "trekVacation": ["Weg.\r\nGrüße"],
+                },
+            ),
+            Person("silent", more={"trekForward": ["me@private.example"], "trekVacation": ["Weg."]}),
             Person("nomail", "password", ("not an address",), more={"trekAlias": ["nomail@example.com"]}),
         ]
         cls.slapd = slapd = Slapd(people)
@@ -148,6 +157,14 @@ class EntryTests(ServerTestCase):
     async def test_a_lock_of_the_password_policy_is_a_refusal_with_a_line_in_the_log(self) -> None:
         await self.refused(BadCredentials, self.directory.authenticate(at("locked"), "locked"))
         self.assert_logged("account locked")
+
+    async def test_forwarding_and_answer(self) -> None:
+        away, silent = await self.directory.find(at("yonder")), await self.directory.find(at("silent"))
+        assert isinstance(away, Account) and isinstance(silent, Account)
+        self.assertEqual(away.forwards, (at("me", "private.example"), ALICE))
+        self.assertEqual((away.forward_keep, away.vacation), (False, "Weg.\nGrüße"))
+        self.assertEqual((silent.forwards, silent.forward_keep), ((at("me", "private.example"),), True))
+        self.assertEqual(silent.vacation, "")
 
     async def test_entry_without_usable_address_is_no_account(self) -> None:
         await self.refused(BadCredentials, self.directory.authenticate(at("nomail"), "password"))

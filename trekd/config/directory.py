@@ -47,6 +47,9 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "member",
         "attr_forward": "trekForward",
+        "attr_forward_to": "trekForward",
+        "attr_delivery_mode": "trekDeliveryMode",
+        "attr_vacation": "trekVacation",
         **_CARD,
     },
     "inetorgperson": {
@@ -64,6 +67,9 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "member",
         "attr_forward": "",
+        "attr_forward_to": "",
+        "attr_delivery_mode": "",
+        "attr_vacation": "",
         **_CARD,
     },
     "qmail-ldap": {
@@ -81,6 +87,9 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "dnMember",
         "attr_forward": "rfc822Member",
+        "attr_forward_to": "mailForwardingAddress",
+        "attr_delivery_mode": "deliveryMode",
+        "attr_vacation": "mailReplyText",
         **_CARD,
     },
     "active-directory": {
@@ -101,6 +110,9 @@ PRESETS: Mapping[str, Mapping[str, str]] = {
         "attr_groups": "memberOf",
         "attr_member": "member",
         "attr_forward": "",
+        "attr_forward_to": "",
+        "attr_delivery_mode": "",
+        "attr_vacation": "",
         **_CARD,
         "attr_organization": "company",
         "attr_unit": "department",
@@ -243,6 +255,22 @@ class LDAPConfig:
     )
     attr_forward: str = setting(
         TEXT, _DEFAULT["attr_forward"], "Attribute of distribution lists with further members' addresses; empty = none."
+    )
+    attr_forward_to: str = setting(
+        TEXT,
+        _DEFAULT["attr_forward_to"],
+        "Attribute with addresses to which an account's mail is forwarded; empty = none.",
+    )
+    attr_delivery_mode: str = setting(
+        TEXT,
+        _DEFAULT["attr_delivery_mode"],
+        'Attribute that says "nolocal" (or "forwardonly") where no copy of what is forwarded stays, and "reply" where '
+        "attr_vacation is the answer to what comes; empty = none.",
+    )
+    attr_vacation: str = setting(
+        TEXT,
+        _DEFAULT["attr_vacation"],
+        "Attribute with the text of the automatic answer; empty = none.",
     )
     attr_given_name: str = setting(
         TEXT, _DEFAULT["attr_given_name"], "Address list: attribute with the given name; empty = none."

@@ -48,6 +48,8 @@ class Account:
     @ivar quota: octets; C{None} is the plan's.
     @ivar subscription: accounts with the same value share connection slots when C{limits.scope} is
         C{"subscription"}; empty is the account alone.
+    @ivar forwards: where its mail goes on to, as the directory says; C{forward_keep}: a copy stays here.
+    @ivar vacation: text of the answer that its senders get, empty for none.
     """
 
     address: Address
@@ -58,6 +60,9 @@ class Account:
     quota: int | None = None
     status: Status = Status.ACTIVE
     subscription: str = ""
+    forwards: tuple[Address, ...] = ()
+    forward_keep: bool = True
+    vacation: str = ""
 
     @property
     def principal(self) -> PrincipalId:

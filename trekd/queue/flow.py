@@ -8,7 +8,7 @@ it goes into the queue, is tried again, and ends in a mailbox or in a notice to 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
 from twisted.internet.interfaces import IReactorTime
@@ -19,8 +19,23 @@ from trekd.directory.interfaces import Account
 from trekd.errors import Broken, MailboxFull, OverQuota, TrekError, Unavailable
 from trekd.mailauth.interfaces import ISigner
 from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
+from trekd.queue.filtering import Unfiltered, apply_filters
 from trekd.queue.headers import author_domain, read_header
-from trekd.queue.interfaces import Entry, IMailFlow, IUsage, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.interfaces import (
+    FILTERED,
+    KEEP,
+    Decision,
+    Entry,
+    IDeliveryFilter,
+    IMailFlow,
+    Incoming,
+    IUsage,
+    MailTransaction,
+    Outcome,
+    Recipient,
+    Route,
+    RouteKind,
+)
 from trekd.queue.notices import Action, Fate
 from trekd.queue.reports import Reporter
 from trekd.queue.routing import LOCAL, RELAY, Routing
@@ -37,7 +52,24 @@ MOST_AT_ONCE = 16
 MEMORY = 32 * 1024 * 1024
 """Octets that these may have in memory together, unless one message is larger."""
 
-Failures = dict[PrincipalId, TrekError | None]
+Asked = Mapping[PrincipalId, tuple[Account, Decision]]
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """
+    What became of the copies of accounts.
+
+    @ivar of: why an account got none, C{None} where all is durable.
+    @ivar forwarded: accounts that failed after their forwards were durable.
+    """
+
+    of: Mapping[PrincipalId, TrekError | None]
+    forwarded: frozenset[PrincipalId] = frozenset()
+
+    def is_durable(self, account: Account) -> bool:
+        """Whether something of what an account was to get is durable."""
+        return self.of[account.principal] is None or account.principal in self.forwarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +79,13 @@ class _Share:
 
     @ivar expansion: whom it stands for here, C{None} when its route leads elsewhere.
     @ivar failure: why it stands for nobody.
+    @ivar asked: the accounts whose filters were asked, with what they said.
     """
 
     recipient: Recipient
     expansion: Expansion | None = None
     failure: TrekError | None = None
+    asked: Asked = field(default_factory=dict)
 
     @property
     def is_outside(self) -> bool:
@@ -63,7 +97,7 @@ class _Share:
         if self.expansion is None:
             return False
         accounts = self.expansion.accounts
-        return bool(self.expansion.outside) or any(failures[one.principal] is None for one in accounts)
+        return bool(self.expansion.outside) or any(map(failures.is_durable, accounts))
 
     def copies(self, failures: Failures) -> list[tuple[Recipient, TrekError | None]]:
         """The copies not delivered, each with its failure; C{None} where the queue is the way."""
@@ -74,9 +108,10 @@ class _Share:
             (replace(member, address=address, route=RELAY), None) for address in self.expansion.outside
         ]
         for account in self.expansion.accounts:
-            failure = failures[account.principal]
+            failure = failures.of[account.principal]
             if failure is not None:
-                recipient = replace(member, address=account.address, route=LOCAL)
+                route = FILTERED if account.principal in failures.forwarded else LOCAL
+                recipient = replace(member, address=account.address, route=route)
                 waiting.append((recipient, failure))
         return waiting
 
@@ -86,7 +121,7 @@ class _Share:
             return None
         if not self.expansion.is_one:
             return Fate(self.recipient, Action.EXPANDED, "2.0.0")
-        if None in [failures[account.principal] for account in self.expansion.accounts]:
+        if None in [failures.of[account.principal] for account in self.expansion.accounts]:
             return Fate(self.recipient, Action.DELIVERED, "2.0.0")
         return None
 
@@ -124,6 +159,11 @@ class _Handover:
     tellable: bool
     ours: bool
 
+    @property
+    def incoming(self) -> Incoming:
+        """The message as filters see it."""
+        return Incoming(self.transaction, self.header, self.ours and self.transaction.principal is None)
+
 
 @implementer(IMailFlow)
 class MailFlow:
@@ -132,10 +172,12 @@ class MailFlow:
 
     @ivar outward: what its messages pass on their way out.
     @ivar reports: tells senders what became of their mail.
+    @ivar judge: asked for every account that would get a copy.
     """
 
     def __init__(self, routing: Routing, delivery: LocalDelivery, outward: Outward, clock: IReactorTime) -> None:
         self.reports = Reporter(self, routing.find, routing.hostname, clock)
+        self.judge: IDeliveryFilter = Unfiltered()
         self._routing = routing
         self._usage = outward.usage
         self._delivery = delivery
@@ -217,7 +259,7 @@ class MailFlow:
         if transaction.hold_until > self._clock.seconds():
             failure = await self._queue(given, transaction.recipients)
             return tuple(Outcome(recipient, failure) for recipient in transaction.recipients)
-        shares = [await self._share(recipient) for recipient in transaction.recipients]
+        shares = [await self._share(given, recipient) for recipient in transaction.recipients]
         failures = await self._deliver(given, shares)
         waiting = _to_queue(shares, failures, given.tellable)
         queue_failure = await self._queue(given, waiting)
@@ -225,6 +267,7 @@ class MailFlow:
         verdicts = [_verdict(share, failures, queued, queue_failure) for share in shares]
         durable = [share for share, verdict in zip(shares, verdicts, strict=True) if verdict is None]
         await self._report(given, durable, failures)
+        await self._reply(given, shares, failures)
         return tuple(Outcome(share.recipient, verdict) for share, verdict in zip(shares, verdicts, strict=True))
 
     async def _report(self, given: _Handover, shares: Sequence[_Share], failures: Failures) -> None:
@@ -239,12 +282,16 @@ class MailFlow:
         """See L{IMailFlow.pending}."""
         return await self._spool.count()
 
-    async def _share(self, recipient: Recipient) -> _Share:
+    async def _share(self, given: _Handover, recipient: Recipient) -> _Share:
         if recipient.route.kind is not RouteKind.LOCAL:
             return _Share(recipient)
         address = self._routing.complete(recipient.address)
         try:
-            return _Share(recipient, await expand(address, self._routing.find))
+            expansion = await expand(address, self._routing.find)
+            if recipient.route == FILTERED:
+                return _Share(recipient, expansion)
+            filtered = await apply_filters(self.judge, self._routing.find, given.incoming, expansion)
+            return _Share(recipient, filtered.expansion, asked=filtered.asked)
         except TrekError as error:
             return _Share(recipient, failure=error)
         except Exception:
@@ -259,18 +306,71 @@ class MailFlow:
             if share.expansion is not None
             for account in share.expansion.accounts
         }
+        decisions = {principal: decision for share in shares for principal, (_, decision) in share.asked.items()}
         turns = DeferredSemaphore(max(1, min(MOST_AT_ONCE, MEMORY // (given.source.size + 1))))
         copy = Copy(given.transaction.reverse_path, given.source, given.header, given.transaction.junk)
+        forwarded: set[PrincipalId] = set()
 
         async def deliver(account: Account) -> TrekError | None:
+            decision = decisions.get(account.principal, KEEP)
             await turns.acquire()
             try:
+                if decision.forwards:
+                    failure = await self._forward(given, account, decision)
+                    if failure is not None or not decision.keep:
+                        return failure
+                    forwarded.add(account.principal)
                 return await self._delivery.deliver(account, copy)
             finally:
                 turns.release()
 
         results = await gatherResults([Deferred.fromCoroutine(deliver(one)) for one in accounts.values()])
-        return dict(zip(accounts, results, strict=True))
+        return Failures(dict(zip(accounts, results, strict=True)), frozenset(forwarded))
+
+    async def _forward(self, given: _Handover, account: Account, decision: Decision) -> TrekError | None:
+        """
+        Queue an account's copies that leave; they carry its name, so that one that comes back is known.
+
+        @return: why none was queued.
+        """
+        transaction = replace(
+            given.transaction,
+            reverse_path=decision.reverse_path,
+            recipients=decision.forwards,
+            principal=account.principal,
+            # What nobody keeps is returned whole when it cannot be delivered.
+            ret=given.transaction.ret if decision.keep else "FULL",
+            hold_until=0.0,
+        )
+        trace = f"Delivered-To: {account.address}\r\n".encode()
+        try:
+            signature = await self._signature(given, decision.forwards)
+            await self._spool.put(transaction, given.source, trace + signature, self._clock.seconds())
+        except TrekError as error:
+            return error
+        except Exception:
+            log.failure("a message cannot be forwarded")
+            return Broken()
+        log.info(
+            "forwarded for {principal} to {recipients}",
+            principal=account.principal,
+            recipients=", ".join(str(one.address) for one in decision.forwards),
+        )
+        return None
+
+    async def _reply(self, given: _Handover, shares: Sequence[_Share], failures: Failures) -> None:
+        """Send what accounts' filters want to be sent; that it cannot be is no failure of the message."""
+        asked = {principal: one for share in shares for principal, one in share.asked.items()}
+        for account, decision in asked.values():
+            if account.principal in failures.of and not failures.is_durable(account):
+                continue
+            try:
+                for reply in await self.judge.replies(account, given.incoming, decision):
+                    await self.post(reply.transaction, InMemory(reply.octets))
+            except TrekError as error:
+                log.warn("no answer for {principal}: {error}", principal=account.principal, error=type(error).__name__)
+            except Exception:
+                log.failure("an answer cannot be sent")
 
     async def _queue(self, given: _Handover, recipients: tuple[Recipient, ...]) -> TrekError | None:
         """
@@ -302,7 +402,7 @@ def _to_queue(shares: Sequence[_Share], failures: Failures, tellable: bool) -> t
     """
     Who gets a copy through the queue: outside recipients, and local ones whose failure nobody can be told.
     """
-    durable = None in failures.values() or any(share.is_outside for share in shares)
+    durable = None in failures.of.values() or bool(failures.forwarded) or any(share.is_outside for share in shares)
     waiting: dict[Address, Recipient] = {}
     for share in shares:
         partly = share.is_partly_durable(failures)
@@ -318,9 +418,7 @@ def _verdict(
 ) -> TrekError | None:
     """Why a recipient got nothing: no copy delivered and none queued."""
     copies = share.copies(failures)
-    delivered = share.expansion is not None and any(
-        failures[account.principal] is None for account in share.expansion.accounts
-    )
+    delivered = share.expansion is not None and any(map(failures.is_durable, share.expansion.accounts))
     if delivered or any(recipient.address in queued for recipient, _ in copies):
         return None
     return next((failure for _, failure in copies if failure is not None), queue_failure)

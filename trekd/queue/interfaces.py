@@ -33,11 +33,17 @@ class Route:
     """
     Where a recipient's copy goes.
 
-    @ivar profile: the own-SMTP profile, for C{OWN_SMTP}.
+    @ivar profile: the own-SMTP profile, for C{OWN_SMTP}; C{FILTERED_PROFILE} in L{FILTERED}.
     """
 
     kind: RouteKind
     profile: str = ""
+
+
+FILTERED_PROFILE = "filtered"
+
+FILTERED = Route(RouteKind.LOCAL, FILTERED_PROFILE)
+"""The way of a copy that waits for its mailbox only: the account's filter had it already, and is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,3 +420,67 @@ class IMailFlow(Interface):
 
     def pending() -> Awaitable[int]:
         """Recipients' copies that wait in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """
+    A message on its way into accounts.
+
+    @ivar header: of the message, its empty line included.
+    @ivar is_ours: this host wrote it: a notice, which no filter may keep from its reader.
+    """
+
+    transaction: MailTransaction
+    header: bytes
+    is_ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    What an account's filter makes of a message.
+
+    @ivar keep: a copy goes into the mailbox.
+    @ivar forwards: who else gets one; a local one is delivered like the account's own, filter included.
+    @ivar reverse_path: of copies that leave, C{None} for the null path.
+    @ivar refused: where the account would have it forwarded to, but may not, with the reasons.
+    """
+
+    keep: bool = True
+    forwards: tuple[Recipient, ...] = ()
+    reverse_path: Address | None = None
+    refused: tuple[tuple[Address, TrekError], ...] = ()
+
+
+KEEP = Decision()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    A message that an account's filter sends because of another.
+
+    @ivar transaction: with its routes resolved.
+    """
+
+    transaction: MailTransaction
+    octets: bytes
+
+
+class IDeliveryFilter(Interface):
+    """Asked for every account that would get a copy of a message; what scripts of users will provide, too."""
+
+    def decide(account: Account, incoming: Incoming) -> Awaitable[Decision]:
+        """
+        What becomes of the account's copy.  Nothing is changed by asking: it may be asked again for the same message.
+
+        @raise Unavailable: it cannot be known now; the message is tried again later.
+        """
+
+    def replies(account: Account, incoming: Incoming, decision: Decision) -> Awaitable[tuple[Reply, ...]]:
+        """
+        What is to be sent because of a message, once what was decided is durable.
+
+        @raise Unavailable: it cannot be known now; nothing is sent.
+        """

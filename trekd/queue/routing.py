@@ -4,6 +4,7 @@ Where a recipient's copy goes (DESIGN §7): one answer for every producer of mai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -42,6 +43,8 @@ class Routing:
     Answers by directory and plan; the account asked for is the authenticated one, never the reverse-path's.
 
     @ivar hostname: this host's.
+    @ivar restore: the sender for whom an address of ours stands that was made when mail was forwarded, C{None} for
+        all other addresses.
     """
 
     def __init__(
@@ -57,6 +60,11 @@ class Routing:
         self._domains = frozenset(domain.lower() for domain in server.domains)
         self._postmaster = Address.parse(server.postmaster)
         self._plans = plans
+        self.restore: Callable[[Address], Address | None] = lambda address: None
+
+    def is_served(self, domain: str) -> bool:
+        """Whether a domain is one of those named in the configuration."""
+        return domain in self._domains
 
     def complete(self, address: Address) -> Address:
         """C{Postmaster} without a domain is this host's (RFC 5321 §4.5.1)."""
@@ -68,6 +76,9 @@ class Routing:
 
         @raise DirectoryDown: no verdict.
         """
+        sender = self.restore(address)
+        if sender is not None:
+            return Alias(address, (sender,))
         found = await self._directory.find(address)
         if found is None and address.without_tag != address:
             found = await self._directory.find(address.without_tag)
@@ -87,6 +98,9 @@ class Routing:
         """See L{trekd.queue.interfaces.IMailFlow.resolve}."""
         recipient = self.complete(recipient)
         if recipient.domain in self._domains or "*" in self._domains:
+            if account is not None and self.restore(recipient) is not None:
+                # Notices of other servers come here; who submits mail has no business with them.
+                raise NoSuchRecipient
             found = await self.find(recipient)
             if isinstance(found, Account) and found.status is Status.DISABLED:
                 raise NotPermitted

@@ -12,6 +12,7 @@ from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
 from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
+from trekd.filters.interfaces import ISettings
 from trekd.mailauth.interfaces import IDomainKeys
 from trekd.portal.interfaces import ILedger
 from trekd.queue.interfaces import IQueueControl, IUsage
@@ -39,6 +40,7 @@ class Collaborators:
     @ivar forgive: lets those of one prefix or account, or all, no longer count.
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
+    @ivar settings: gives what accounts have set about their incoming mail.
     @ivar keys: the keys that mail is signed with; files are enough for them.
     @ivar resolver: C{None} where no names are looked up.
     @ivar sts_policy: gives our own MTA-STS policy as it is served.
@@ -59,6 +61,7 @@ class Collaborators:
     forgive: Callable[[str | None], None] = lambda key: None
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
+    settings: Callable[[], ISettings | None] = lambda: None
     keys: IDomainKeys | None = None
     resolver: IResolver | None = None
     sts_policy: Callable[[], bytes] = bytes
@@ -79,6 +82,17 @@ class Collaborators:
         if self.ledger is None:
             raise NotPermitted("no daemon runs")
         return self.ledger
+
+    def required_settings(self) -> ISettings:
+        """
+        What accounts have set.
+
+        @raise NotPermitted: no daemon runs.
+        """
+        settings = self.settings()
+        if settings is None:
+            raise NotPermitted("no daemon runs")
+        return settings
 
     def required_administration(self) -> IAccountAdministration:
         """

@@ -11,6 +11,7 @@ from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.dkim import DKIMOperations
+from trekd.web.filters import FilterOperations
 from trekd.web.mail import MailOperations
 from trekd.web.names import NameOperations
 from trekd.web.outgoing import OutgoingOperations
@@ -27,6 +28,7 @@ class Operations:
     def __init__(self, collaborators: Collaborators) -> None:
         self.daemon = DaemonOperations(collaborators)
         self.accounts = AccountOperations(collaborators)
+        self.filters = FilterOperations(collaborators)
         self.mail = MailOperations(collaborators)
         self.dkim = DKIMOperations(collaborators)
         self.names = NameOperations(collaborators)

@@ -45,6 +45,15 @@ _STATUSES = {
 }
 """Words of several schemas, in lower case."""
 
+_NO_COPY = frozenset(["nolocal", "forwardonly", "nombox"])
+"""Words of C{deliveryMode} of several schemas."""
+
+MAX_TARGETS = 20
+"""Addresses to which one account's mail is forwarded."""
+
+MAX_ANSWER = 16 * 1024
+"""Characters of an automatic answer."""
+
 _WINDOWS_FLAGS = "useraccountcontrol"
 _WINDOWS_DISABLED = 0x2
 
@@ -71,6 +80,9 @@ class AccountMapping:
             config.attr_plan,
             config.attr_status,
             config.attr_subscription,
+            config.attr_forward_to,
+            config.attr_delivery_mode,
+            config.attr_vacation,
             config.attr_groups if config.plans else "",
         )
         self.attributes = tuple(dict.fromkeys(name for name in named if name))
@@ -83,6 +95,7 @@ class AccountMapping:
             return None
         config = self._config
         other = self._addresses(entry, (config.attr_mail, config.attr_alias))
+        modes = {word for value in entry.texts(config.attr_delivery_mode) for word in value.lower().split()}
         return Account(
             address,
             self.plan(entry)[0],
@@ -92,6 +105,9 @@ class AccountMapping:
             self._quota(entry),
             self.status(entry),
             entry.text(config.attr_subscription).strip(),
+            tuple(self._addresses(entry, (config.attr_forward_to,))[:MAX_TARGETS]),
+            not modes & _NO_COPY,
+            _answer(entry.text(config.attr_vacation)) if "reply" in modes else "",
         )
 
     def address(self, entry: Entry) -> Address | None:
@@ -149,6 +165,11 @@ class AccountMapping:
         """Addresses, each once, in the directory's order."""
         values = (value for attribute in attributes for value in entry.texts(attribute)[:MAX_ADDRESSES])
         return list(dict.fromkeys(each for each in map(_address, values) if each is not None))
+
+
+def _answer(text: str) -> str:
+    """A text of several lines, bounded; empty when there is nothing in it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")[:MAX_ANSWER].strip()
 
 
 def one_line(text: str) -> str:

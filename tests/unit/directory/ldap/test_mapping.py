@@ -158,3 +158,21 @@ def test_every_preset_has_the_same_keys_and_they_are_settings() -> None:
     assert len({frozenset(preset) for preset in PRESETS.values()}) == 1
     for preset in PRESETS.values():
         replace(LDAPConfig(), **preset)
+
+
+@pytest.mark.parametrize(
+    ("mode", "keep", "answer"),
+    [(["forwardonly", "reply"], False, "Away."), (["normal"], True, ""), (["Reply"], True, "Away."), ([], True, "")],
+)
+def test_qmail_ldap_says_how_mail_is_delivered(mode: list[str], keep: bool, answer: str) -> None:
+    source = entry(mailForwardingAddress=["A@x.example", "|program"], deliveryMode=mode, mailReplyText="Away.\r\n")
+    found = account(source, "qmail-ldap")
+    assert found.forwards == (Address("a", "x.example"),)
+    assert (found.forward_keep, found.vacation) == (keep, answer)
+
+
+def test_forwards_and_answers_are_bounded() -> None:
+    many = [f"a{number}@x.example" for number in range(50)]
+    found = account(entry(trekForward=many, trekDeliveryMode="reply", trekVacation="x" * 100_000))
+    assert len(found.forwards) == 20
+    assert len(found.vacation) == 16 * 1024
