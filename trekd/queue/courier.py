@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from trekd.errors import Broken, TrekError
 from trekd.queue.entries import LOCAL_LANE
 from trekd.queue.flow import MailFlow
-from trekd.queue.interfaces import Attempt, Entry, IRelay, RouteKind
+from trekd.queue.interfaces import Attempt, Entry, IRelay, Route, RouteKind
 from trekd.queue.lanes import Group
 from trekd.queue.spool import Spool
 
@@ -29,12 +29,20 @@ class Courier:
         self._spool = spool
         self._relay = relay
 
-    def lane(self, entry: Entry) -> str:
-        """The lane to which an entry belongs now; routes may have changed since it came."""
+    async def place(self, entry: Entry) -> tuple[Route, str]:
+        """
+        The route that an entry takes now and its lane; either may have changed since it came.
+
+        Where it may take none the answer is the route it had: the attempt fails by what L{carry} says.
+        """
         route = entry.recipient.route
+        try:
+            route = await self._flow.recheck(entry.transaction.principal, entry.recipient)
+        except TrekError:
+            pass
         if route.kind is RouteKind.LOCAL:
-            return LOCAL_LANE
-        return self._relay.lane(route, entry.recipient.address)
+            return route, LOCAL_LANE
+        return route, self._relay.lane(route, entry.recipient.address)
 
     async def carry(self, group: Group) -> tuple[Attempt, ...]:
         """
@@ -45,6 +53,7 @@ class Courier:
         try:
             if group[0].recipient.route.kind is RouteKind.LOCAL:
                 return tuple([Attempt(entry.recipient, await self._flow.retry(entry)) for entry in group])
+            await self._flow.recheck(group[0].transaction.principal, group[0].recipient)
             recipients = tuple(entry.recipient for entry in group)
             transaction = replace(group[0].transaction, recipients=recipients)
             return tuple(await self._relay.send(transaction, self._spool.content(group[0])))

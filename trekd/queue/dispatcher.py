@@ -318,11 +318,11 @@ class Dispatcher:
             lane.next_due = taken.next_due if lane.next_due is None else min(lane.next_due, taken.next_due)
         here: list[Entry] = []
         for entry in taken.entries:
-            belongs = self._crew.courier.lane(entry)
-            if belongs == lane.name:
+            route, belongs = await self._crew.courier.place(entry)
+            if belongs == lane.name and route == entry.recipient.route:
                 here.append(entry)
             else:
-                await self._spool.move(entry, belongs)
+                await self._spool.move(entry, route, belongs)
                 heappush(self._due, (entry.due, belongs))
                 self._look_again = True
         lane.claimed.update(entry.number for entry in here)

@@ -200,6 +200,10 @@ class MailFlow:
             await self._usage.check(account, recipient, accepted)
         return route
 
+    async def recheck(self, principal: PrincipalId | None, recipient: Recipient) -> Route:
+        """See L{Routing.recheck}."""
+        return await self._routing.recheck(principal, recipient)
+
     def receive(self) -> IMessageSink:
         """See L{IMailFlow.receive}."""
         return self._delivery.receive()

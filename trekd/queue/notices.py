@@ -21,6 +21,8 @@ _STATUS: tuple[tuple[type[TrekError], str, str], ...] = (
     (errors.OverQuota, "5.2.2", "the mailbox is full"),
     (errors.NoSuchRecipient, "5.1.1", "there is no such address"),
     (errors.NotPermitted, "5.2.1", "the mailbox takes no mail"),
+    (errors.PlanForbidsRelay, "5.7.1", "your plan sends outside mail only through your own SMTP server"),
+    (errors.ProfileGone, "5.7.1", "your own SMTP server is set up no longer"),
     (errors.MailLoop, "5.4.6", "the message goes round in circles"),
     (errors.Unavailable, "4.4.7", "it could not be delivered for too long"),
 )

@@ -18,9 +18,6 @@ from trekd.values import Address, PrincipalId
 LOCAL = Route(RouteKind.LOCAL)
 RELAY = Route(RouteKind.RELAY)
 
-ROUTE_PATIENCE = 24 * 3600.0
-"""Seconds for which a copy waits that lost its route, before its sender is told (5.7.1)."""
-
 Found = Account | Group | Alias
 
 _ROLES = frozenset({"postmaster", "abuse"})
@@ -131,7 +128,7 @@ class Routing:
         @param principal: the submitter, C{None} for mail of this host or of other servers.
         @return: the route, which may differ from the recipient's.
         @raise ProfileGone: it was to take the sender's own SMTP provider, and there is none any more.
-        @raise PlanForbidsRelay: the plan was lowered.  After either, hold the copy for L{ROUTE_PATIENCE}.
+        @raise PlanForbidsRelay: the plan was lowered.  The schedule says for how long either is waited for.
         @raise Unavailable: no verdict; try again later, by no other route.
         """
         route = recipient.route

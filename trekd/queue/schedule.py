@@ -9,11 +9,17 @@ import random
 from collections.abc import Callable
 
 from trekd.config.schema import QueueConfig
-from trekd.errors import Refused, TrekError
+from trekd.errors import PlanForbidsRelay, ProfileGone, Refused, TrekError
 
 LEAST_ATTEMPTS = 3
 """However old a message is, it had so many before it is given up: a host that was down for days, or a clock that is
 wrong, loses nobody's mail."""
+
+ROUTE_PATIENCE = 24 * 3600.0
+"""Seconds for which a copy waits that lost its route, before its sender is told (5.7.1)."""
+
+ROUTE_LOOK = 1800.0
+"""Seconds until such a copy is looked at again."""
 
 LANE_FIRST = 60.0
 """Seconds that a lane rests whose server cannot be reached; they double with each failed probe."""
@@ -41,6 +47,8 @@ class Schedule:
         @param since: from when on the message's age counts, Unix seconds, as C{now} and the result.
         @return: C{None} to give up: the failure is permanent, or the message too old.
         """
+        if isinstance(failure, PlanForbidsRelay | ProfileGone) and now - since < ROUTE_PATIENCE:
+            return now + self._spread(ROUTE_LOOK)
         if isinstance(failure, Refused) or self.is_too_old(attempts, since, now):
             return None
         wait = min(self._config.retry_first * 2.0 ** min(attempts - 1, 30), float(self._config.retry_max))

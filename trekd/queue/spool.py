@@ -20,7 +20,7 @@ from trekd.errors import StoreFull, TrekError
 from trekd.queue import contents
 from trekd.queue.contents import INLINE, PIECE
 from trekd.queue.entries import LaneOf, Taken, plain_lane
-from trekd.queue.interfaces import EVERYTHING, Entry, LastAttempt, MailTransaction, Selection
+from trekd.queue.interfaces import EVERYTHING, Entry, LastAttempt, MailTransaction, Route, Selection
 from trekd.queue.spoolfile import Change, SpoolFile
 from trekd.store.interfaces import IMessageSource
 
@@ -167,9 +167,9 @@ class Spool:
         """The sender was told of the delay, or is not to be."""
         await self._change(partial(self._file.note, entry.number))
 
-    async def move(self, entry: Entry, lane: str) -> None:
-        """An entry waits in another lane from now on."""
-        await self._change(partial(self._file.move, entry.number, lane))
+    async def move(self, entry: Entry, route: Route, lane: str) -> None:
+        """An entry takes another route, or waits in another lane, from now on."""
+        await self._change(partial(self._file.move, entry.number, route, lane))
 
     async def hold(self, selection: Selection, by: str, why: str) -> int:
         """Hold entries; returns how many."""

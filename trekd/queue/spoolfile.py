@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from trekd.errors import QueueFull, StoreCorrupt, StoreFull, TrekError
 from trekd.queue import contents
 from trekd.queue.entries import Taken
-from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Selection
+from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Route, Selection
 from trekd.queue.rows import ENTRY, condition, entries, insert_message, insert_recipients
 from trekd.queue.schema import migrate
 
@@ -202,9 +202,10 @@ class SpoolFile:
         """A change: the sender was told of the delay, or is not to be."""
         self._changing().execute("UPDATE recipient SET noted = 1 WHERE number = ?", (number,))
 
-    def move(self, number: int, lane: str) -> None:
-        """A change: an entry waits in another lane from now on."""
-        self._changing().execute("UPDATE recipient SET lane = ? WHERE number = ?", (lane, number))
+    def move(self, number: int, route: Route, lane: str) -> None:
+        """A change: an entry takes another route, or waits in another lane, from now on."""
+        values = (route.kind.value, route.profile, lane, number)
+        self._changing().execute("UPDATE recipient SET kind = ?, profile = ?, lane = ? WHERE number = ?", values)
 
     # What the operator asks for
 

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from tests.fakes.relay import FakeRelay
-from tests.unit.queue.support import ALICE, MESSAGE, PostOffice, address, run
+from tests.unit.queue.support import ALICE, BOB, MESSAGE, PostOffice, address, run
 from trekd.config.schema import QueueConfig
 from trekd.errors import LaneClosed, RemoteDeferred, RemoteRefused, StoreFull
 from trekd.queue.dispatcher import GRACE, make_dispatcher
@@ -46,11 +46,14 @@ class Office(PostOffice):
         self.dispatcher.start()
 
     def send(self, *recipients: str, message: bytes = MESSAGE, **more: Any) -> None:
-        """Submit a message of alice's."""
-        reverse_path = more.pop("reverse_path", ALICE.address)
+        """Submit a message, alice's unless C{sender} is another; an own-SMTP route is assigned to the account."""
+        sender = more.pop("sender", ALICE)
+        reverse_path = more.pop("reverse_path", sender.address)
         route = more.pop("route", RELAY)
+        if route.profile:
+            self.profiles.assignments[sender.principal] = route.profile
         resolved = tuple(Recipient(address(text), route, more.pop("notify", ())) for text in recipients)
-        outcomes = self.take(MailTransaction(reverse_path, resolved, ALICE.principal, **more), message)
+        outcomes = self.take(MailTransaction(reverse_path, resolved, sender.principal, **more), message)
         assert [one.failure for one in outcomes] == [None] * len(recipients)
 
     def again(self) -> Office:
@@ -189,7 +192,7 @@ def test_a_closed_lane_holds_its_mail_and_its_owner_is_told_once(office: Office)
     office.fake.failures["b.example"] = LaneClosed("smtp.mine.example", "535 5.7.8 wrong password", "4.7.8")
     office.send("a@b.example", "b@b.example", route=OWN)
     office.send("c@b.example", route=OWN)
-    office.send("d@d.example")
+    office.send("d@d.example", sender=BOB)
     assert office.fake.recipients == ["a@b.example", "b@b.example", "d@d.example"]
     assert [(one.held_by, one.held) for one in office.entries()] == [(HELD_BY_LANE, "535 5.7.8 wrong password")] * 3
     (letter,) = office.inbox("alice@example.com")
@@ -278,6 +281,43 @@ def test_mail_follows_its_route_into_another_lane(tmp_path: Path) -> None:
     office.pass_time(3600)
     assert office.entries() == []
     assert len(office.fake.sent) == 2
+
+
+def test_mail_follows_its_senders_profile(office: Office) -> None:
+    """Another profile was assigned while it waited."""
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example", route=OWN)
+    office.profiles.assignments[ALICE.principal] = "other"
+    office.fake.failures.clear()
+    office.pass_time(3600)
+    assert [one.recipients[0].route.profile for one, _ in office.fake.sent] == ["mine", "other"]
+    assert office.entries() == []
+
+
+def test_mail_whose_profile_is_gone_never_takes_another_way(office: Office) -> None:
+    """DESIGN §7: it waits a day for a new one, then its sender is told."""
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example", route=OWN)
+    office.profiles.assignments.clear()
+    office.fake.failures.clear()
+    office.pass_time(23 * 3600)
+    assert len(office.fake.sent) == 1 and len(office.entries()) == 1
+    office.pass_time(2 * 3600)
+    assert len(office.fake.sent) == 1 and office.entries() == []
+    notice = office.inbox("alice@example.com")[-1]
+    assert b"Action: failed" in notice and b"Status: 5.7.1" in notice
+
+
+def test_a_new_profile_within_the_day_takes_the_mail(office: Office) -> None:
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example", route=OWN)
+    office.profiles.assignments.clear()
+    office.fake.failures.clear()
+    office.pass_time(7200)
+    office.profiles.assignments[ALICE.principal] = "new"
+    office.pass_time(3600)
+    assert [one.recipients[0].route.profile for one, _ in office.fake.sent] == ["mine", "new"]
+    assert office.entries() == []
 
 
 def test_a_held_message_is_not_tried_until_it_is_released(office: Office) -> None:
