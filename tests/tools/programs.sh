@@ -5,7 +5,7 @@ set -eu
 
 missing() {
     for pair in swaks:swaks mbsync:isync curl:curl openssl:openssl sqlite3:sqlite3 slapd:slapd ip:iproute2 \
-        fail2ban-regex:fail2ban; do
+        fail2ban-regex:fail2ban postfix:postfix; do
         PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
     # swaks needs these for TLS and says so only when it is too late.
@@ -23,6 +23,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing $packages"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -q >/dev/null
+    # Without a configuration of its own it is not started; the tests start instances of theirs.
+    echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
     # shellcheck disable=SC2086  # a list of words
     apt-get install -q -y --no-install-recommends $packages >/dev/null
     packages=$(missing | tr '\n' ' ')
