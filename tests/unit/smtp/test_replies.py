@@ -12,7 +12,9 @@ from trekd.smtp.grammar.reply import Reply
 
 
 def tree(root: type[TrekError]) -> list[type[TrekError]]:
-    return [root, *(below for kind in root.__subclasses__() for below in tree(kind))]
+    """The errors that rooms exchange; what a room raises inside itself never comes here."""
+    below = [kind for kind in root.__subclasses__() if kind.__module__ == errors.__name__]
+    return [root, *(further for kind in below for further in tree(kind))]
 
 
 def example(kind: type[TrekError]) -> TrekError:
