@@ -213,7 +213,83 @@ class RelayDenied(Refused):
 
 
 class PlanForbidsRelay(RelayDenied):
-    """The account's plan sends outside mail only through the user's own SMTP provider (DESIGN §7)."""
+    """
+    The account's plan sends outside mail only through the user's own SMTP provider, and none is set up (DESIGN §7).
+
+    @ivar address: of the account, C{""} when it does not matter.
+    @ivar help: where the user reads what to do; C{""} for nowhere.
+    """
+
+    def __init__(self, address: str = "", help: str = "") -> None:
+        super().__init__(address, help)
+        self.address = address
+        self.help = help
+
+
+class ProfileGone(Refused):
+    """
+    The own-SMTP profile that a message was to take is assigned to its sender no longer, and no other one is: the
+    message takes no other route by itself.
+
+    @ivar profile: its name.
+    """
+
+    def __init__(self, profile: str) -> None:
+        super().__init__(profile)
+        self.profile = profile
+
+
+class SendingLimit(Unavailable):
+    """
+    The account has sent as much as its plan allows in a time.
+
+    @ivar used: counted now.
+    @ivar allowed: what the plan allows.
+    @ivar hours: the time in which these are counted: any so many hours.
+    @ivar frees: Unix seconds at which the first place is free again.
+    """
+
+    def __init__(self, used: int, allowed: int, hours: int, frees: float) -> None:
+        super().__init__(used, allowed, hours, frees)
+        self.used = used
+        self.allowed = allowed
+        self.hours = hours
+        self.frees = frees
+
+
+class TooManyMessages(SendingLimit):
+    """So many messages to other domains."""
+
+
+class TooManyNewRecipients(SendingLimit):
+    """So many outside recipients to whom the account never wrote before."""
+
+
+class TooManyRecipients(Unavailable):
+    """
+    The message has as many outside recipients as the account's plan allows; the others go in another message.
+
+    @ivar allowed: outside recipients of one message.
+    """
+
+    def __init__(self, allowed: int) -> None:
+        super().__init__(allowed)
+        self.allowed = allowed
+
+
+class NoSuchProfile(Refused):
+    """There is no own-SMTP profile of that name; the first argument is the name."""
+
+
+class ProfileExists(Refused):
+    """An own-SMTP profile of that name is there already; the first argument is the name."""
+
+
+class SecretSealed(Unavailable):
+    """
+    A stored secret cannot be read: the key that sealed it is not at hand.  The first argument says for an
+    administrator which key is missing and what to do.
+    """
 
 
 class NoSuchRecipient(Refused):

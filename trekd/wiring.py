@@ -42,8 +42,14 @@ from trekd.queue.schedule import Schedule
 from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
+from trekd.relay.probing import Probe
+from trekd.relay.profilefile import ProfileFile
+from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Relay, Surroundings
-from trekd.relay.undemanding import NoProfiles, Undemanding
+from trekd.relay.sealing import KeyFile
+from trekd.relay.undemanding import Undemanding
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -109,6 +115,8 @@ class Host:
     balancers: Balancers
     resolver: Resolver
     spool: Spool
+    profiles: Profiles
+    usage: UsageLedger
     flow: MailFlow
     runner: LocalRunner
     relay: Relay
@@ -119,6 +127,7 @@ class Host:
     def start(self) -> None:
         """Start what works without being asked."""
         self.runner.start()
+        self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
         self.sweep.start()
@@ -132,6 +141,8 @@ class Host:
         await self.runner.stop()
         self.relay.close()
         await self.spool.close()
+        await self.usage.stop()
+        await self.profiles.close()
         await self.store.close()
         await self.directory.close()
 
@@ -192,8 +203,11 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     store = open_store(config, reactor)
     spool = Spool(_open_spool(config), _in_thread(reactor))
     delivery = LocalDelivery(store, plans)
-    flow = MailFlow(Routing(directory, config.server, plans), delivery, spool, Unsigned(), reactor)
     resolver = open_resolver(config.dns, reactor)
+    profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
+    flow = MailFlow(routing, delivery, spool, Unsigned(), usage, reactor)
+    around = _around_relay(config, resolver, profiles, reactor)
     host = Host(
         config=config,
         reactor=reactor,
@@ -215,9 +229,11 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         balancers=Balancers(config.limits.proxy_networks),
         resolver=resolver,
         spool=spool,
+        profiles=profiles,
+        usage=usage,
         flow=flow,
         runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
-        relay=_relay(config, resolver, reactor),
+        relay=open_relay(config.relay, around),
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
@@ -233,12 +249,14 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
             servers=host.servers,
         )
     )
-    operations = _operations(host, own_directory, plans, reload)
+    operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
 
 
-def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Reload) -> Operations:
+def _operations(
+    host: Host, own_directory: IDirectory, around: Surroundings, plans: Plans, reload: Reload
+) -> Operations:
     """
     What trekctl can ask for.
 
@@ -259,7 +277,24 @@ def _operations(host: Host, own_directory: IDirectory, plans: Plans, reload: Rel
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            profiles=host.profiles,
+            usage=host.usage,
+            probe=Probe(host.config.relay, around),
         )
+    )
+
+
+def _around_relay(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
+    """
+    @raise ConfigFault: the authorities to trust cannot be read.
+    """
+    return Surroundings(
+        hostname=config.server.hostname,
+        resolver=resolver,
+        demands=Undemanding(),
+        profiles=profiles,
+        tls=ClientTLS(config.relay.trusted),
+        reactor=reactor,
     )
 
 
@@ -284,12 +319,6 @@ def _server_tls(config: Config) -> ServerTLS | None:
     return ServerTLS(config.tls) if wanted else None
 
 
-def _relay(config: Config, resolver: Resolver, reactor: Any) -> Relay:
-    tls = ClientTLS(config.relay.trusted)
-    around = Surroundings(config.server.hostname, resolver, Undemanding(), NoProfiles(), tls, reactor)
-    return open_relay(config.relay, around)
-
-
 def _open_spool(config: Config) -> SpoolFile:
     data_dir = config.server.data_dir
     file = SpoolFile(Path(data_dir) / "queue", config.queue.max_messages)
@@ -298,6 +327,27 @@ def _open_spool(config: Config) -> SpoolFile:
     except (OSError, TrekError) as error:
         raise ConfigFault(f"[server] data_dir = {data_dir!r}: the queue cannot be opened: {error}") from None
     return file
+
+
+def _open_profiles(config: Config, reactor: Any) -> Profiles:
+    """
+    @raise ConfigFault: they cannot be read.
+    """
+    data_dir = Path(config.server.data_dir)
+    file = ProfileFile(data_dir / "own-smtp.sqlite")
+    file.open()
+    keys = KeyFile(Path(config.relay.secret_key_file or data_dir / "keys" / "own-smtp.key"))
+    return Profiles(file, keys, _in_thread(reactor))
+
+
+def _open_usage(config: Config, plans: Plans, reactor: Any) -> UsageLedger:
+    data_dir = config.server.data_dir
+    file = UsageFile(Path(data_dir) / "usage.sqlite")
+    try:
+        file.open()
+    except (OSError, TrekError) as error:
+        raise ConfigFault(f"[server] data_dir = {data_dir!r}: what was sent cannot be counted: {error}") from None
+    return UsageLedger(file, plans, reactor, _in_thread(reactor))
 
 
 def _in_thread(reactor: Any) -> Callable[..., Any]:

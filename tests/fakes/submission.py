@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from twisted.cred.checkers import ICredentialsChecker
@@ -16,7 +16,7 @@ from trekd.config.schema import SMTPConfig
 from trekd.directory.interfaces import Account
 from trekd.errors import BadCredentials, NoSuchRecipient, PlanForbidsRelay, RelayDenied, TrekError
 from trekd.portal.interfaces import ILease, ILedger, IMailUser, IPeerPassword
-from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Route, RouteKind
+from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import Service, Site
 from trekd.store.interfaces import IMessageSink
@@ -78,7 +78,9 @@ class FakeFlow:
         self.refusals: dict[str, Exception] = {}
         self.known: set[str] = set()
 
-    async def resolve(self, account: Account | None, recipient: Address) -> Route:
+    async def resolve(
+        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+    ) -> Route:
         if self.resolving is not None:
             await self.resolving
         if str(recipient) in self.refusals:

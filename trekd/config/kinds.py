@@ -166,6 +166,14 @@ def _duration(value: object, base: str) -> int:
     return sum(int(part[:-1]) * _SECONDS[part[-1]] for part in re.findall(r"[0-9]+[a-z]", value))
 
 
+def _share(value: object, base: str) -> int | None:
+    if value == "auto":
+        return None
+    if isinstance(value, str):
+        raise ValueError('must be a whole number or "auto"')
+    return _count(value, base)
+
+
 def _switch(value: object, base: str) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")
@@ -251,6 +259,7 @@ LDAP_URIS = list_of(Kind("LDAP URI", _ldap_uri, write_text))
 NETWORKS = list_of(Kind("IP network", _network, write_text))
 ENDPOINTS = list_of(Kind("endpoint", read_endpoint, write_text))
 COUNT = Kind("number", _count, write_text)
+SHARE = Kind('number or "auto"', _share, lambda value: '"auto"' if value is None else write_text(value))
 SIZE = Kind("size", _size, _write_size)
 DURATION = Kind("duration", _duration, _write_duration)
 SWITCH = Kind("true or false", _switch, lambda value: "true" if value else "false")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trekd.config.fields import setting
-from trekd.config.kinds import COUNT, DAY, DURATION, GB, HOUR, MINUTE, NETWORKS, SIZE, choice
+from trekd.config.kinds import COUNT, DAY, DURATION, GB, HOUR, MINUTE, NETWORKS, SHARE, SIZE, choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,20 @@ class PlanConfig:
         "own-smtp-only",
         "Mail to other domains: only through the user's own SMTP provider, or any way.",
     )
-    messages_per_day: int = setting(COUNT, 1000, "Messages to other domains in 24 hours.")
+    messages_per_day: int = setting(
+        COUNT, 1000, "Messages to other domains in any 24 hours; mail to addresses of this server is never counted."
+    )
+    messages_per_hour: int | None = setting(
+        SHARE, None, 'The same in any hour; "auto" = a fifth of messages_per_day.'
+    )
+    recipients_per_message: int = setting(
+        COUNT, 0, "Outside recipients of one message, when fewer than [smtp] max_recipients allows."
+    )
+    message_size: int = setting(
+        SIZE, 0, "Largest message to other domains, when smaller than [smtp] max_message."
+    )
     new_recipients_per_day: int = setting(
-        COUNT, 200, "Outside recipients in 24 hours that the account never wrote to before."
+        COUNT, 200, "Outside recipients in any 24 hours that the account never wrote to before."
     )
     quota: int = setting(
         SIZE,
@@ -39,12 +50,19 @@ class PlanConfig:
         "Storage of mail, calendars, contacts and files, unless the account has a quota of its own.",
     )
 
+    @property
+    def hourly(self) -> int:
+        """Messages to other domains in any hour; 0 for no limit."""
+        if self.messages_per_hour is not None:
+            return self.messages_per_hour
+        return -(-self.messages_per_day // 5)
+
 
 PLANS: Mapping[str, PlanConfig] = {
     "nano": PlanConfig(),
-    "starter": PlanConfig(25, 40, "any", 1000, 200, 10 * GB),
-    "pro": PlanConfig(50, 80, "any", 2000, 500, 50 * GB),
-    "agency": PlanConfig(100, 150, "any", 5000, 1000, 100 * GB),
+    "starter": PlanConfig(25, 40, "any", quota=10 * GB),
+    "pro": PlanConfig(50, 80, "any", messages_per_day=2000, new_recipients_per_day=500, quota=50 * GB),
+    "agency": PlanConfig(100, 150, "any", messages_per_day=5000, new_recipients_per_day=1000, quota=100 * GB),
 }
 """The plans that exist without being written."""
 

@@ -90,3 +90,17 @@ class RelayConfig:
     )
     max_messages: int = setting(COUNT, 100, "Messages over one connection.", at_least=1, at_most=100_000)
     max_idle: int = setting(COUNT, 200, "Connections that wait for another message.", at_most=10_000)
+    secret_key_file: str = setting(
+        PATH,
+        "",
+        'Key that seals the passwords of own-SMTP profiles; made at first use, mode 0600; "" = '
+        "keys/own-smtp.key in data_dir.  Keep a copy apart from the copies of data_dir.",
+        example='"/etc/trekmail/own-smtp.key"',
+    )
+    own_smtp_help: str = setting(
+        TEXT,
+        "",
+        "Where users read how to set up their own SMTP provider: an address of a page, told to those whose plan "
+        "needs one and who have none.",
+        example='"https://help.example.com/own-smtp"',
+    )

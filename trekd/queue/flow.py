@@ -21,7 +21,7 @@ from trekd.mailauth.interfaces import ISigner
 from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
 from trekd.queue.entries import Entry
 from trekd.queue.headers import author_domain, read_header
-from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.interfaces import IMailFlow, IUsage, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.queue.routing import LOCAL, RELAY, Routing
 from trekd.queue.spool import Spool
 from trekd.store.interfaces import IMessageSink, IMessageSource
@@ -99,17 +99,29 @@ class MailFlow:
     """See L{IMailFlow}."""
 
     def __init__(
-        self, routing: Routing, delivery: LocalDelivery, spool: Spool, signer: ISigner, clock: IReactorTime
+        self,
+        routing: Routing,
+        delivery: LocalDelivery,
+        spool: Spool,
+        signer: ISigner,
+        usage: IUsage,
+        clock: IReactorTime,
     ) -> None:
         self._routing = routing
+        self._usage = usage
         self._delivery = delivery
         self._spool = spool
         self._signer = signer
         self._clock = clock
 
-    async def resolve(self, account: Account | None, recipient: Address) -> Route:
+    async def resolve(
+        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+    ) -> Route:
         """See L{IMailFlow.resolve}."""
-        return await self._routing.resolve(account, recipient)
+        route = await self._routing.resolve(account, recipient)
+        if account is not None and route.kind is not RouteKind.LOCAL:
+            await self._usage.check(account, recipient, accepted)
+        return route
 
     def receive(self) -> IMessageSink:
         """See L{IMailFlow.receive}."""
@@ -120,7 +132,15 @@ class MailFlow:
         header = await read_header(message)
         submitted = transaction.principal is not None
         tellable = not submitted and not transaction.one_reply
-        return await self._take(_Handover(transaction, message, header, tellable, ours=submitted))
+        charge = await self._usage.charge(transaction, message.size)
+        try:
+            outcomes = await self._take(_Handover(transaction, message, header, tellable, ours=submitted))
+        except BaseException:
+            charge.refund()
+            raise
+        if all(one.failure is not None for one in outcomes if one.recipient.route.kind is not RouteKind.LOCAL):
+            charge.refund()
+        return outcomes
 
     async def post(self, transaction: MailTransaction, message: IMessageSource) -> tuple[Outcome, ...]:
         """

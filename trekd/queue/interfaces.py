@@ -7,9 +7,10 @@ queue, on disk.  One C{resolve} decides the route of every producer of mail (DES
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 from zope.interface import Interface
 
@@ -148,19 +149,90 @@ class IProfiles(Interface):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class UsedOf:
+    """So many of so many; C{allowed} is 0 for no limit."""
+
+    used: int
+    allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """
+    What an account sent to other domains.
+
+    @ivar hour: messages in the last hour; C{day} in the last 24 hours.
+    @ivar newcomers: recipients never written to before, in the last 24 hours.
+    @ivar messages_free: Unix seconds at which the next message may go; the present when it may go now.
+    @ivar newcomers_free: likewise for a new recipient.
+    """
+
+    principal: PrincipalId
+    hour: UsedOf
+    day: UsedOf
+    newcomers: UsedOf
+    messages_free: float
+    newcomers_free: float
+
+
+class Charge(Protocol):
+    """A message that was counted."""
+
+    def refund(self) -> None:
+        """It was not taken after all: it counts no longer."""
+
+
+class IUsage(Interface):
+    """Counts what accounts send to other domains, and holds them to their plans; 0 = no limit."""
+
+    def check(account: Account, recipient: Address, accepted: Sequence[Recipient]) -> Awaitable[None]:
+        """
+        Whether one more outside recipient has room, asked at RCPT; nothing is counted yet.
+
+        @param accepted: recipients that the transaction has already, local ones included.
+        @raise TooManyMessages: the hour's or the day's messages are used up.
+        @raise TooManyNewRecipients: the account never wrote to it, and the day's new recipients are used up.
+        @raise TooManyRecipients: the message has as many as it may have.
+        @raise StoreBusy: what was counted cannot be read.
+        """
+
+    def charge(transaction: MailTransaction, size: int) -> Awaitable[Charge]:
+        """
+        Check again and count, in one step, when the message is there: one message, however many recipients.  The
+        plan is that of the account as L{check} saw it; without a principal or an outside recipient there is nothing
+        to count.
+
+        @param size: of the message, in octets.
+        @raise MessageTooLarge: nothing was counted; likewise for the errors of L{check}.
+        @raise StoreBusy: nothing was counted; also for an account that was not checked.
+        """
+
+    def of(account: Account) -> Awaitable[Usage]:
+        """What an account has sent and may send."""
+
+    def top(most: int) -> Awaitable[tuple[tuple[PrincipalId, int, int], ...]]:
+        """Who sent most in the last 24 hours: principal, messages, new recipients."""
+
+
 class IMailFlow(Interface):
     """Takes messages for any recipient."""
 
-    def resolve(account: Account | None, recipient: Address) -> Awaitable[Route]:
+    def resolve(
+        account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+    ) -> Awaitable[Route]:
         """
         The route for a recipient, asked at RCPT.
 
         @param account: the authenticated submitter; C{None} may reach local recipients only.
+        @param accepted: recipients that the transaction has already.
         @raise NoSuchRecipient: the domain is ours, the address is nobody's.
         @raise PlanForbidsRelay: outside recipients need the account's own SMTP provider.
         @raise RelayDenied: no account, and the recipient is not ours.
         @raise NotPermitted: the recipient's account is disabled.
-        @raise Unavailable: the directory gave no verdict.
+        @raise TooManyMessages: the account has sent as much as its plan allows; likewise L{TooManyNewRecipients
+            <trekd.errors.TooManyNewRecipients>} and L{TooManyRecipients <trekd.errors.TooManyRecipients>}.
+        @raise Unavailable: the directory, or the store of own-SMTP profiles, gave no verdict.
         """
 
     def receive() -> IMessageSink:

@@ -10,7 +10,8 @@ kind: its configuration says what TLS it needs.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -149,6 +150,122 @@ class IProfileStore(Interface):
         @raise LaneClosed: there is none of that name any more, or its secret cannot be opened: mail for it waits.
         @raise Unavailable: it cannot be read now.
         """
+
+
+EVERYBODY = "*"
+"""The subject that stands for all domains without an assignment of their own."""
+
+_PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSettings:
+    """
+    What an administrator sets of a profile, without its secret; see L{Profile}.
+
+    @ivar owner: who may use it: an address, a domain, or C{""} for everybody.
+    @ivar host: A-labels, lower case, or an IP address.
+    """
+
+    name: str
+    owner: str
+    host: str
+    port: int
+    tls: TLSMode
+    user: str = ""
+    sender: Address | None = None
+    revision: int = 1
+
+    @property
+    def is_named_well(self) -> bool:
+        """Whether the name can stand in routes and commands, and means nothing else there."""
+        return _PROFILE_NAME.fullmatch(self.name) is not None and self.name not in ("server", "inherit")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRecord:
+    """
+    A profile as C{trekctl smtp} shows it.
+
+    @ivar used_by: addresses, domains and L{EVERYBODY}.
+    @ivar problem: why its secret cannot be unsealed, C{""} when it can.
+    """
+
+    settings: ProfileSettings
+    used_by: tuple[str, ...]
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.settings.name
+
+
+class IProfileAdministration(IProfileStore):
+    """What changes profiles; each change is durable when it is done, and nothing changed when it raises."""
+
+    def profiles() -> Awaitable[tuple[ProfileRecord, ...]]:
+        """All profiles by name."""
+
+    def trial(settings: ProfileSettings, secret: str | None) -> Awaitable[Profile]:
+        """
+        What a profile would be, to be tested before it is saved.
+
+        @param secret: C{None} takes the stored one.
+        @raise SyntaxFault: it cannot be one.
+        @raise SecretSealed: the stored secret cannot be read.
+        """
+
+    def add(settings: ProfileSettings, secret: str) -> Awaitable[None]:
+        """
+        Add a profile.
+
+        @raise ProfileExists: the name is taken.
+        @raise SyntaxFault: it cannot be one.
+        @raise SecretSealed: there is no key to seal its secret with.
+        """
+
+    def change(settings: ProfileSettings, secret: str | None) -> Awaitable[None]:
+        """
+        Replace a profile's settings, and its secret unless C{secret} is C{None}.
+
+        @raise NoSuchProfile: it is not there.
+        @raise NotPermitted: somebody who uses it could not any more.
+        @raise SyntaxFault: it cannot be one.
+        @raise SecretSealed: the secret cannot be read, or not be sealed.
+        """
+
+    def remove(name: str) -> Awaitable[None]:
+        """
+        Remove a profile.
+
+        @raise NoSuchProfile: it is not there.
+        @raise NotPermitted: somebody uses it: their mail must not take another route unasked.
+        """
+
+    def use(subject: str, profile: str | None) -> Awaitable[None]:
+        """
+        Say which profile mail takes.
+
+        @param subject: an account's principal, a domain, or L{EVERYBODY}.
+        @param profile: C{""} for the server's own way; C{None} for what holds without this.
+        @raise NoSuchProfile: it is not there.
+        @raise NotPermitted: it belongs to somebody else.
+        """
+
+    def rekey() -> Awaitable[tuple[str, ...]]:
+        """
+        Seal all secrets with a new key.
+
+        @return: profiles whose secret cannot be read; they stay as they are, and so do the old keys.
+        @raise SecretSealed: the key file cannot be read or written.
+        """
+
+    def watch(changed: Callable[[str], None]) -> None:
+        """Call C{changed} with a profile's name when it was changed or proved to work: its lane may open again."""
+
+    def tell(name: str) -> None:
+        """Tell the watchers that a profile proved to work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 from zope.interface import implementer
 
-from trekd.errors import LaneClosed
-from trekd.relay.interfaces import Demand, IDemands, IProfileStore, Profile, TLSResult
+from trekd.relay.interfaces import Demand, IDemands, TLSResult
 
 
 @implementer(IDemands)
@@ -26,12 +25,3 @@ class Undemanding:
 
     def record(self, domain: str, exchanger: str, demand: Demand, result: TLSResult) -> None:
         """See L{IDemands.record}."""
-
-
-@implementer(IProfileStore)
-class NoProfiles:
-    """Has none; see L{IProfileStore}."""
-
-    async def open(self, name: str) -> Profile:
-        """See L{IProfileStore.open}."""
-        raise LaneClosed("", f"there is no profile {name}", "4.7.0")

@@ -8,6 +8,7 @@ mean something else in a login than they do for a message; those have a second t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from trekd import errors
 from trekd.errors import TrekError
@@ -77,6 +78,34 @@ def _too_large(error: TrekError) -> Reply:
     return reply(552, "5.3.4", f"Message larger than {limit} octets" if limit else "Message too large")
 
 
+def _plan_forbids(error: TrekError) -> Reply:
+    address, help = getattr(error, "address", ""), getattr(error, "help", "")
+    whose = f" for {address}" if address else ""
+    todo = f"see {help}" if help else "ask your administrator for it"
+    text = f"Your plan sends outside mail only through your own SMTP server, and none is set up{whose}; {todo}"
+    return reply(550, "5.7.1", text)
+
+
+def _too_many(what: str) -> Answer:
+    """A limit that time lifts: how much, how long, and when the next may go."""
+
+    def answer(error: TrekError) -> Reply:
+        used, allowed, hours = (int(getattr(error, name, 0)) for name in ("used", "allowed", "hours"))
+        time = datetime.fromtimestamp(getattr(error, "frees", 0.0), UTC).strftime("%H:%M")
+        span = "the last hour" if hours == 1 else f"the last {hours} hours"
+        verb = "written to" if what == "new recipients" else "sent"
+        text = f"You have {verb} {used} of {allowed} {what} in {span}; the next can go at {time} UTC"
+        return reply(452, "4.7.1", text)
+
+    return answer
+
+
+def _too_many_recipients(error: TrekError) -> Reply:
+    allowed = int(getattr(error, "allowed", 0))
+    text = f"Your plan allows {allowed} outside recipients in a message; send it again to the others"
+    return reply(452, "4.5.3", text)
+
+
 _ANSWERS: Mapping[type[TrekError], Answer] = {
     TrekError: lambda error: OUR_FAULT,
     errors.Broken: lambda error: OUR_FAULT,
@@ -104,11 +133,12 @@ _ANSWERS: Mapping[type[TrekError], Answer] = {
     errors.StoreFull: _fixed(452, "4.3.1", "Out of disk space; try again later"),
     errors.NotOwner: _not_owner,
     errors.RelayDenied: _fixed(550, "5.7.1", "Relaying denied"),
-    errors.PlanForbidsRelay: _fixed(
-        550,
-        "5.7.1",
-        "Your plan sends outside mail only through your own SMTP server; set one up to write to this address",
-    ),
+    errors.PlanForbidsRelay: _plan_forbids,
+    errors.NoSuchProfile: _fixed(550, "5.7.1", "The SMTP server set up for your account is gone; set one up again"),
+    errors.ProfileGone: _fixed(550, "5.7.1", "The SMTP server set up for your account is gone; set one up again"),
+    errors.TooManyMessages: _too_many("messages to other domains"),
+    errors.TooManyNewRecipients: _too_many("new recipients"),
+    errors.TooManyRecipients: _too_many_recipients,
     errors.MailLoop: _fixed(554, "5.4.6", "The message goes round in circles: too many hops"),
     errors.BadMessage: _bad_message,
     errors.QueueFull: _fixed(452, "4.3.1", "The queue is full; try again later"),

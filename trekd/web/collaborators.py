@@ -12,6 +12,8 @@ from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.portal.interfaces import ILedger
+from trekd.queue.interfaces import IUsage
+from trekd.relay.interfaces import IProbe, IProfileAdministration
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
 from trekd.web.bodies import full_address
@@ -35,6 +37,7 @@ class Collaborators:
     @ivar forgive: lets those of one prefix or account, or all, no longer count.
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
+    @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
     """
 
     config: Callable[[], Config]
@@ -49,6 +52,10 @@ class Collaborators:
     forgive: Callable[[str | None], None] = lambda key: None
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
+    profiles: IProfileAdministration | None = None
+    probe: IProbe | None = None
+    usage: IUsage | None = None
+    lanes: Callable[[], Mapping[str, Facts]] = dict
 
     def required_ledger(self) -> ILedger:
         """

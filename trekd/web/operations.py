@@ -11,6 +11,7 @@ from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.mail import MailOperations
+from trekd.web.outgoing import OutgoingOperations
 
 
 class Operations:
@@ -24,3 +25,4 @@ class Operations:
         self.daemon = DaemonOperations(collaborators)
         self.accounts = AccountOperations(collaborators)
         self.mail = MailOperations(collaborators)
+        self.outgoing = OutgoingOperations(collaborators)

@@ -93,6 +93,16 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("PATCH", ("accounts", "*")): lambda does, call: does.accounts.change(call.path[1], call.json()),
     ("DELETE", ("accounts", "*")): lambda does, call: does.accounts.remove(call.path[1], "with_mail" in call.query),
     ("PUT", ("accounts", "*", "password")): lambda does, call: does.accounts.set_password(call.path[1], call.json()),
+    ("GET", ("usage",)): lambda does, call: does.outgoing.top(call.query.get("most", "20")),
+    ("GET", ("usage", "*")): lambda does, call: does.outgoing.usage(call.path[1]),
+    ("GET", ("smtp",)): lambda does, call: does.outgoing.profiles(),
+    ("POST", ("smtp",)): lambda does, call: does.outgoing.add(call.json()),
+    ("GET", ("smtp", "*")): lambda does, call: does.outgoing.profile(call.path[1]),
+    ("PATCH", ("smtp", "*")): lambda does, call: does.outgoing.change(call.path[1], call.json()),
+    ("DELETE", ("smtp", "*")): lambda does, call: does.outgoing.remove(call.path[1]),
+    ("POST", ("smtp", "*", "test")): lambda does, call: does.outgoing.test(call.path[1]),
+    ("POST", ("smtp", "*", "use")): lambda does, call: does.outgoing.use(call.path[1], call.json()),
+    ("POST", ("smtp-key",)): lambda does, call: does.outgoing.rekey(),
     ("POST", ("mail", "*", "messages")): lambda does, call: does.mail.append(
         call.path[1], call.query.get("mailbox", "INBOX"), call.body
     ),

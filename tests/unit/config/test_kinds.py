@@ -62,6 +62,8 @@ def test_values_are_read(kind: Kind, value: object, meaning: object) -> None:
         (DURATION, "1.5h"),
         (COUNT, "3"),
         (COUNT, True),
+        (kinds.SHARE, "half"),
+        (kinds.SHARE, True),
         (SWITCH, 1),
         (kinds.TEXT, "a\nb"),
         (kinds.HOSTNAME, "mail example"),

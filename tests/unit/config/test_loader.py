@@ -56,6 +56,15 @@ def test_a_written_key_of_a_plan_leaves_its_others_alone() -> None:
     assert PLANS["pro"].quota == 50 * 1024**3
 
 
+@pytest.mark.parametrize(
+    ("lines", "hourly"),
+    [("", 200), ("messages_per_day = 12", 3), ("messages_per_day = 0", 0), ("messages_per_hour = 0", 0)],
+)
+def test_the_hours_messages_are_a_fifth_of_the_days_unless_written(lines: str, hourly: int) -> None:
+    config = load(f"{MINIMAL}\n[plans.nano]\n{lines}\n", "/etc/trekmail/trekmail.toml")
+    assert config.plans["nano"].hourly == hourly
+
+
 def test_relative_paths_start_from_the_file() -> None:
     text = (
         MINIMAL.replace("[tls]", 'data_dir = "../run/data"\n[tls]')

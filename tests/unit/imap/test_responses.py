@@ -22,6 +22,11 @@ ARGUMENTS = {
     errors.RemoteRefused: ("mx.example.net", "550 no"),
     errors.RemoteDeferred: ("mx.example.net", "450 later"),
     errors.TooManyConnections: (10, 10, "203.0.113.7", "nano"),
+    errors.SendingLimit: (10, 10, 24, 0.0),
+    errors.TooManyRecipients: (10,),
+    errors.ProfileGone: ("acme",),
+    errors.RemoteRefused: ("mx.example.net", "550 5.1.1 no"),
+    errors.RemoteDeferred: ("mx.example.net", "450 4.2.0 later"),
 }
 
 

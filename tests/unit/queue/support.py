@@ -11,8 +11,9 @@ from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
+from tests.fakes.profiles import FakeProfiles
 from tests.fakes.submission import FakeSink
-from trekd.config.schema import PLANS, QueueConfig, ServerConfig
+from trekd.config.schema import PLANS, PlanConfig, QueueConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, Status
 from trekd.mailauth.interfaces import ISigner
 from trekd.portal.plans import Plans
@@ -25,6 +26,8 @@ from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
 from trekd.store.interfaces import IMessageSource
 from trekd.values import Address
 
@@ -91,13 +94,19 @@ class PostOffice:
         self.spool = Spool(file, run_here)
         self.signer = FakeSigner()
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
-        plans = Plans(PLANS)
-        self.routing = Routing(self.directory, server, plans)
+        self.figures: dict[str, PlanConfig] = dict(PLANS)
+        plans = Plans(self.figures)
+        self.profiles = FakeProfiles()
+        self.usage_file = UsageFile(path / "usage.sqlite")
+        self.usage_file.open()
+        self.usage = UsageLedger(self.usage_file, plans, self.clock, run_here)  # type: ignore[arg-type]
+        self.routing = Routing(self.directory, server, plans, self.profiles, "https://help.example.com")
         self.flow = MailFlow(
             self.routing,
             LocalDelivery(self.post, plans),  # type: ignore[arg-type]
             self.spool,
             self.signer,
+            self.usage,
             self.clock,  # type: ignore[arg-type]
         )
         schedule = Schedule(config, jitter=lambda: 0.5)

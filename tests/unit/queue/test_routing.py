@@ -4,17 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.queue.support import ALICE, NANO, PostOffice, address, run
+from tests.unit.queue.support import ALICE, BOB, NANO, PostOffice, address, run
 from trekd.directory.interfaces import Account
 from trekd.errors import (
     DirectoryDown,
     NoSuchRecipient,
     NotPermitted,
     PlanForbidsRelay,
+    ProfileGone,
     RelayDenied,
+    StoreBusy,
     TrekError,
+    Unavailable,
 )
-from trekd.queue.interfaces import RouteKind
+from trekd.queue.interfaces import Recipient, Route, RouteKind
+from trekd.queue.routing import LOCAL, RELAY
 from trekd.smtp.grammar.paths import POSTMASTER
 from trekd.values import Address
 
@@ -79,3 +83,70 @@ def test_with_a_star_the_directory_says_which_domains_are_ours(tmp_path: Path) -
     with pytest.raises(NoSuchRecipient):
         run(office.flow.resolve(ALICE, address("nobody@example.com")))
     assert run(office.flow.resolve(ALICE, address("friend@elsewhere.example"))).kind is RouteKind.RELAY
+
+
+OUTSIDE = address("friend@elsewhere.example")
+ACME = Route(RouteKind.OWN_SMTP, "acme")
+
+
+def test_outside_mail_takes_the_assigned_profile_on_every_plan(office: PostOffice) -> None:
+    """Nano may send with a profile, and other plans may have one too (DESIGN §7)."""
+    office.profiles.assignments = {"example.com": "ours", "alice@example.com": "acme"}
+    assert run(office.flow.resolve(ALICE, OUTSIDE)) == ACME
+    assert run(office.flow.resolve(NANO, OUTSIDE)) == Route(RouteKind.OWN_SMTP, "ours")
+    assert run(office.flow.resolve(NANO, address("bob@example.com"))) == LOCAL, "local mail never leaves"
+    with pytest.raises(RelayDenied):
+        run(office.flow.resolve(None, OUTSIDE))
+
+
+def test_without_the_profiles_nothing_leaves(office: PostOffice) -> None:
+    """Never the server's route because the store did not answer."""
+    office.profiles.failure = StoreBusy()
+    for account in (ALICE, NANO):
+        with pytest.raises(Unavailable):
+            run(office.flow.resolve(account, OUTSIDE))
+    with pytest.raises(Unavailable):
+        run(office.routing.recheck(ALICE.principal, Recipient(OUTSIDE, ACME)))
+    assert run(office.flow.resolve(ALICE, address("bob@example.com"))) == LOCAL
+
+
+def test_the_plans_refusal_knows_whom_and_where_to_read(office: PostOffice) -> None:
+    with pytest.raises(PlanForbidsRelay) as error:
+        run(office.flow.resolve(NANO, OUTSIDE))
+    assert (error.value.address, error.value.help) == ("nano@example.com", "https://help.example.com")
+
+
+def test_a_waiting_copy_follows_its_sender_to_another_profile(office: PostOffice) -> None:
+    office.profiles.assignments = {"alice@example.com": "new"}
+    new = Route(RouteKind.OWN_SMTP, "new")
+    assert run(office.routing.recheck(ALICE.principal, Recipient(OUTSIDE, ACME))) == new
+    assert run(office.routing.recheck(ALICE.principal, Recipient(OUTSIDE, RELAY))) == new
+
+
+@pytest.mark.parametrize("account", [ALICE, address("left@example.com")])
+def test_a_copy_whose_profile_is_gone_takes_no_other_route(office: PostOffice, account: Account | Address) -> None:
+    """Neither on a plan that may send any way, nor when the account itself is gone."""
+    principal = account.principal
+    with pytest.raises(ProfileGone) as error:
+        run(office.routing.recheck(principal, Recipient(OUTSIDE, ACME)))
+    assert error.value.profile == "acme"
+
+
+def test_a_copy_of_a_lowered_plan_is_held(office: PostOffice) -> None:
+    for route in (RELAY, ACME):
+        with pytest.raises(PlanForbidsRelay):
+            run(office.routing.recheck(NANO.principal, Recipient(OUTSIDE, route)))
+    assert run(office.routing.recheck(ALICE.principal, Recipient(OUTSIDE, RELAY))) == RELAY
+
+
+def test_mail_of_nobody_keeps_its_route(office: PostOffice) -> None:
+    assert run(office.routing.recheck(None, Recipient(OUTSIDE, RELAY))) == RELAY
+    assert run(office.routing.recheck(ALICE.principal, Recipient(BOB.address, LOCAL))) == LOCAL
+
+
+def test_the_hosts_own_mail_goes_by_the_server(office: PostOffice) -> None:
+    office.profiles.assignments = {"*": "acme"}
+    assert run(office.routing.resolve_own(OUTSIDE)) == RELAY
+    assert run(office.routing.resolve_own(address("bob@example.com"))) == LOCAL
+    with pytest.raises(NoSuchRecipient):
+        run(office.routing.resolve_own(address("nobody@example.com")))

@@ -5,6 +5,7 @@ from pathlib import Path
 from twisted.internet.task import Clock
 
 from tests.fakes.postoffice import FakeDirectory, run_here
+from tests.fakes.profiles import FakeProfiles
 from tests.unit.queue.support import ALICE, BOB, MESSAGE, address, run
 from trekd.config.schema import PLANS, ServerConfig
 from trekd.errors import OverQuota
@@ -17,6 +18,8 @@ from trekd.queue.routing import LOCAL, Routing
 from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.usage import UsageLedger
+from trekd.queue.usagefile import UsageFile
 from trekd.store.memory.boxes import Limits
 from trekd.store.memory.provider import MemoryStore
 from trekd.values import INBOX
@@ -36,8 +39,11 @@ def test_a_message_reaches_the_mailboxes_and_quota_counts(tmp_path: Path) -> Non
     file.open()
     server = ServerConfig(hostname="mail.example.com", domains=("example.com",))
     plans = Plans(PLANS)
-    routing = Routing(FakeDirectory(ALICE, BOB), server, plans)
-    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), Unsigned(), clock)  # type: ignore[arg-type]
+    routing = Routing(FakeDirectory(ALICE, BOB), server, plans, FakeProfiles())
+    counted = UsageFile(tmp_path / "usage.sqlite")
+    counted.open()
+    usage = UsageLedger(counted, plans, clock, run_here)  # type: ignore[arg-type]
+    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), Unsigned(), usage, clock)  # type: ignore[arg-type]
     recipients = tuple(Recipient(address(f"{name}@example.com"), LOCAL) for name in ("bob", "alice"))
     for turn in range(2):
         sink = flow.receive()

@@ -42,7 +42,7 @@ async def rcpt(session: Session, request: Recipient) -> None:
         return session.send(replies.NEED_SMTPUTF8)
     account = session.user.account if session.user is not None else None
     try:
-        route = await session.site.flow.resolve(account, address)
+        route = await session.site.flow.resolve(account, address, draft.recipients)
     except TrekError as error:
         _log_refusal(session, address, error)
         raise
