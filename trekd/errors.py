@@ -138,6 +138,10 @@ class NotPermitted(Refused):
     """The principal may not do this."""
 
 
+class NoSuchKey(Refused):
+    """There is no signing key of that selector."""
+
+
 # --- Store ----------------------------------------------------------------------------------------
 
 

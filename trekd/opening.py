@@ -1,12 +1,13 @@
 """
-What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver; and the
-relay.
+What the daemon and C{trekctl} open alike: the configuration file, the directory, the store, the resolver, the signing
+keys; and the relay.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from twisted.plugin import getPlugins
@@ -18,6 +19,8 @@ from trekd.dns.exchange import NetworkExchange
 from trekd.dns.resolver import Patience, Resolver
 from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
+from trekd.mailauth.keyring import Keyring
+from trekd.mailauth.keys import KeyFiles
 from trekd.mime.reader import MimeReader
 from trekd.relay.relay import Relay, Surroundings
 from trekd.store.interfaces import IStore, IStoreProvider
@@ -65,6 +68,15 @@ def open_store(config: Config, reactor: Any) -> IStore:
     _ensure_folder(config)
     provider: IStoreProvider = _provider(IStoreProvider, config.store.backend, "[store] backend")
     return provider.make(config, MimeReader(), reactor)
+
+
+def open_keys(config: Config, in_thread: Callable[..., Awaitable[Any]]) -> Keyring:
+    """
+    The keys that mail is signed with, in data_dir/dkim.
+
+    @param in_thread: calls a function in a thread.
+    """
+    return Keyring(KeyFiles(Path(config.server.data_dir) / "dkim"), in_thread)
 
 
 def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:

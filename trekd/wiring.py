@@ -24,8 +24,10 @@ from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
 from trekd.imap.protocol import IMAPFactory
 from trekd.imap.session import Services
+from trekd.mailauth.keyring import Keyring
+from trekd.mailauth.signer import Signer
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_relay, open_resolver, open_store
+from trekd.opening import name_service, open_directory, open_keys, open_relay, open_resolver, open_store
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -39,7 +41,6 @@ from trekd.queue.flow import MailFlow
 from trekd.queue.routing import Routing
 from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
-from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.usage import UsageLedger
@@ -114,6 +115,7 @@ class Host:
     lag: LagMeter
     balancers: Balancers
     resolver: Resolver
+    keys: Keyring
     spool: Spool
     profiles: Profiles
     usage: UsageLedger
@@ -206,7 +208,9 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     resolver = open_resolver(config.dns, reactor)
     profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
     routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
-    flow = MailFlow(routing, delivery, spool, Unsigned(), usage, reactor)
+    keys = open_keys(config, _in_thread(reactor))
+    signer = Signer(keys, reactor, _in_thread(reactor))
+    flow = MailFlow(routing, delivery, spool, signer, usage, reactor)
     around = _around_relay(config, resolver, profiles, reactor)
     host = Host(
         config=config,
@@ -228,6 +232,7 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         lag=LagMeter(metrics.lag, reactor),
         balancers=Balancers(config.limits.proxy_networks),
         resolver=resolver,
+        keys=keys,
         spool=spool,
         profiles=profiles,
         usage=usage,
@@ -238,20 +243,24 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
-    metrics.show(
-        Sources(
-            census=ledger.census,
-            refused=ledger.refused,
-            logins=checker.results,
-            cache=lambda: (directory.hits, directory.misses),
-            ghosts=lambda: probe.found,
-            queued=spool.count,
-            servers=host.servers,
-        )
-    )
+    _show_metrics(host, checker, probe)
     operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
+
+
+def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
+    host.metrics.show(
+        Sources(
+            census=host.ledger.census,
+            refused=host.ledger.refused,
+            logins=checker.results,
+            cache=lambda: (host.directory.hits, host.directory.misses),
+            ghosts=lambda: probe.found,
+            queued=host.spool.count,
+            servers=host.servers,
+        )
+    )
 
 
 def _operations(
@@ -277,6 +286,7 @@ def _operations(
             forgive=host.guessing.forget,
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
+            keys=host.keys,
             profiles=host.profiles,
             usage=host.usage,
             probe=Probe(host.config.relay, around),

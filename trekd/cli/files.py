@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from typing import Any, BinaryIO, TypeVar
@@ -20,7 +20,7 @@ from trekd.cli.control import Path, checked, octets_of
 from trekd.config.schema import Config
 from trekd.directory.interfaces import IAccountAdministration, IDirectoryDiagnosis
 from trekd.errors import ConfigFault
-from trekd.opening import open_directory, open_store
+from trekd.opening import open_directory, open_keys, open_store
 from trekd.portal.plans import Plans
 from trekd.store.interfaces import IStore
 from trekd.web.collaborators import Collaborators
@@ -66,6 +66,7 @@ class FileControl:
                 self._open_store,
                 Plans(config.plans).quota,
                 diagnosis=IDirectoryDiagnosis(self._directory, None),
+                keys=open_keys(config, _at_once),
             )
         )
 
@@ -118,6 +119,11 @@ class FileControl:
         if isinstance(result, Failure):
             result.raiseException()
         return result
+
+
+async def _at_once(function: Callable[..., T], *arguments: Any) -> T:
+    """Nobody else waits here."""
+    return function(*arguments)
 
 
 def _begin_logging(is_shown: bool) -> None:

@@ -137,7 +137,7 @@ def read(octets: bytes, question: Question) -> Reading:
     _, flags, questions, *counts = _HEADER.unpack_from(octets)
     code = flags & 0xF
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN) or questions != 1:
-        raise Unhelpful(dns.rcode.to_text(dns.rcode.Rcode(code)))
+        raise Unhelpful(_code_name(code))
     if flags & dns.flags.TC:
         raise Truncated
     if sum(counts) > MAX_RECORDS:
@@ -148,8 +148,16 @@ def read(octets: bytes, question: Question) -> Reading:
     except (dns.exception.DNSException, ValueError, struct.error):
         raise SyntaxFault("response") from None
     if extended != code or message.opcode() != dns.opcode.QUERY:
-        raise Unhelpful(dns.rcode.to_text(extended))
+        raise Unhelpful(_code_name(extended))
     return _verdict(message, question, len(octets))
+
+
+def _code_name(code: int) -> str:
+    """As people write it; some codes have no name yet."""
+    try:
+        return dns.rcode.Rcode(code).name
+    except ValueError:
+        return f"RCODE {code}"
 
 
 def _verdict(message: dns.message.Message, question: Question, octets: int) -> Reading:

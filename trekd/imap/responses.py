@@ -118,6 +118,7 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.NoSuchAccount: _no("[NONEXISTENT] No such account"),
     errors.AccountExists: _no("[ALREADYEXISTS] The address is taken"),
     errors.NoSuchPlan: _no("[NONEXISTENT] No such plan"),
+    errors.NoSuchKey: _no("[NONEXISTENT] No such key"),
     errors.NotPermitted: _no("[NOPERM] This is not permitted"),
     errors.NoSuchMailbox: _no("[NONEXISTENT] No such mailbox"),
     errors.MailboxExists: _no("[ALREADYEXISTS] A mailbox of that name exists"),

@@ -77,3 +77,65 @@ class ISigner(Interface):
         @return: C{b""} when the domain has no key here.
         @raise StoreFull: the message cannot be read.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class DomainKey:
+    """
+    A signing key, without what is secret of it.
+
+    @ivar domain: as A-labels.
+    @ivar algorithm: C{rsa} or C{ed25519}.
+    @ivar is_signing: the one of its algorithm that signs for the domain; the others are only published.
+    @ivar created: Unix seconds.
+    @ivar record: text of its TXT record (RFC 6376 §3.6.1).
+    """
+
+    domain: str
+    selector: str
+    algorithm: str
+    is_signing: bool
+    created: float
+    record: str
+
+    @property
+    def name(self) -> str:
+        """The name of its TXT record (RFC 6376 §3.6.2.1)."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
+
+class IDomainKeys(Interface):
+    """
+    The signing keys of all domains; a change holds for the next message.
+
+    Methods raise L{SyntaxFault <trekd.errors.SyntaxFault>} for what is no domain or selector, L{StoreFull
+    <trekd.errors.StoreFull>} when files cannot be read or written, L{StoreCorrupt <trekd.errors.StoreCorrupt>}
+    when one holds no key.
+    """
+
+    def listed(domain: str | None = None) -> Awaitable[tuple[DomainKey, ...]]:
+        """All keys, or those of a domain, by domain and selector."""
+
+    def published(domain: str) -> Awaitable[list[tuple[str, str]]]:
+        """Name and text of each TXT record that a domain needs for its keys."""
+
+    def create(domain: str, selector: str, algorithm: str) -> Awaitable[DomainKey]:
+        """
+        Make a key; it signs at once when the domain has no other of its algorithm that does.
+
+        @raise NotPermitted: there is such a selector already.
+        """
+
+    def use(domain: str, selector: str) -> Awaitable[DomainKey]:
+        """
+        Let a key sign from now on, instead of the other one of its algorithm.
+
+        @raise NoSuchKey: there is no such key.
+        """
+
+    def remove(domain: str, selector: str) -> Awaitable[DomainKey]:
+        """
+        Remove a key; nothing of its algorithm signs until another one is chosen.
+
+        @raise NoSuchKey: there is no such key.
+        """

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 MINUTE = 60
 HOUR = 3600
 MINUTES_KEPT = 24 * 60 + 1
+_HOURS_KEPT = 24
 
 
 class RollingCount:
@@ -23,6 +24,7 @@ class RollingCount:
         @param counts: minute (Unix time by 60) and count, by minute.
         """
         self._counts: deque[list[int]] = deque([minute, count] for minute, count in counts)
+        self._total = sum(count for _, count in self._counts)
 
     def add(self, now: float, count: int = 1) -> int:
         """
@@ -35,17 +37,22 @@ class RollingCount:
         if not self._counts or self._counts[-1][0] != minute:
             self._counts.append([minute, 0])
         self._counts[-1][1] += count
+        self._total += count
         return minute
 
     def take_back(self, minute: int, count: int = 1) -> None:
         """What was counted did not happen."""
         for each in self._counts:
             if each[0] == minute:
-                each[1] = max(0, each[1] - count)
+                taken = min(count, each[1])
+                each[1] -= taken
+                self._total -= taken
 
     def used(self, now: float, hours: int) -> int:
         """What counts within the last hours (at most 24)."""
         self._settle(now)
+        if hours == _HOURS_KEPT:
+            return self._total
         total = 0
         for minute, count in reversed(self._counts):
             if _end(minute, hours) <= now:
@@ -75,8 +82,8 @@ class RollingCount:
     def _settle(self, now: float) -> None:
         """Forget what is older than a day; what seems to come from the future, after a clock was set back, is now's."""
         current = int(now // MINUTE)
-        while self._counts and _end(self._counts[0][0], 24) <= now:
-            self._counts.popleft()
+        while self._counts and _end(self._counts[0][0], _HOURS_KEPT) <= now:
+            self._total -= self._counts.popleft()[1]
         ahead = 0
         while self._counts and self._counts[-1][0] > current:
             ahead += self._counts.pop()[1]

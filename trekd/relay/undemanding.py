@@ -1,5 +1,5 @@
 """
-A host that knows no policies and no users' own servers: every exchanger is as good as it offers to be.
+A host that knows no policies: every exchanger is as good as it offers to be.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from email.utils import format_datetime
 from trekd.directory.interfaces import Account
 from trekd.errors import BadMessage, MailLoop, SyntaxFault
 from trekd.mime.addresses import from_addresses
+from trekd.mime.authresults import claims_to_be
 from trekd.mime.header import raw_fields
 from trekd.smtp.grammar.paths import mailbox, write_path
 from trekd.smtp.policy import check_authors
@@ -139,8 +140,7 @@ def submission(trace: Trace, account: Account, owned_only: bool, max_received: i
             raise BadMessage("it must have exactly one From field")
         if owned_only:
             check_authors(account, authors(header))
-        claim = trace.hostname.lower().encode()
-        kept = [raw for name, raw in fields if name not in _REMOVED and not _is_forged(name, raw, claim)]
+        kept = [raw for name, raw in fields if name not in _REMOVED and not claims_to_be(raw, trace.hostname)]
         return trace.field() + _missing(names, trace) + b"".join(kept)
 
     return rewrite
@@ -165,14 +165,6 @@ def _written(text: str) -> str:
     """C{local@domain} with the local part unquoted, as the grammar of paths reads it."""
     local, _, domain = text.rpartition("@")
     return write_path(Address(local, domain))[1:-1]
-
-
-def _is_forged(name: bytes, raw: bytes, hostname: bytes) -> bool:
-    """Whether a field is an Authentication-Results that carries our name (RFC 8601 §5)."""
-    if name != b"authentication-results":
-        return False
-    words = raw.partition(b":")[2].replace(b";", b" ").lower().split()
-    return bool(words) and words[0] == hostname
 
 
 def _missing(names: list[bytes], trace: Trace) -> bytes:

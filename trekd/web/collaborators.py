@@ -11,6 +11,7 @@ from typing import Any
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
 from trekd.errors import NoSuchAccount, NotPermitted
+from trekd.mailauth.interfaces import IDomainKeys
 from trekd.portal.interfaces import ILedger
 from trekd.queue.interfaces import IUsage
 from trekd.relay.interfaces import IProbe, IProfileAdministration
@@ -37,6 +38,7 @@ class Collaborators:
     @ivar forgive: lets those of one prefix or account, or all, no longer count.
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
+    @ivar keys: the keys that mail is signed with; files are enough for them.
     @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
     """
 
@@ -52,6 +54,7 @@ class Collaborators:
     forgive: Callable[[str | None], None] = lambda key: None
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
+    keys: IDomainKeys | None = None
     profiles: IProfileAdministration | None = None
     probe: IProbe | None = None
     usage: IUsage | None = None
@@ -77,6 +80,16 @@ class Collaborators:
             backend = self.config().directory.backend
             raise NotPermitted(f"accounts are kept in the {backend} directory; change them there")
         return self.administration
+
+    def required_keys(self) -> IDomainKeys:
+        """
+        The signing keys.
+
+        @raise NotPermitted: they are not to be had here.
+        """
+        if self.keys is None:
+            raise NotPermitted("there are no signing keys here")
+        return self.keys
 
     async def account(self, address: str) -> Account:
         """

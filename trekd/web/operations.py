@@ -10,6 +10,7 @@ from __future__ import annotations
 from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
+from trekd.web.dkim import DKIMOperations
 from trekd.web.mail import MailOperations
 from trekd.web.outgoing import OutgoingOperations
 
@@ -25,4 +26,5 @@ class Operations:
         self.daemon = DaemonOperations(collaborators)
         self.accounts = AccountOperations(collaborators)
         self.mail = MailOperations(collaborators)
+        self.dkim = DKIMOperations(collaborators)
         self.outgoing = OutgoingOperations(collaborators)

@@ -15,7 +15,7 @@ from typing import Any
 from twisted.logger import Logger
 
 from trekd.config.kinds import HOSTNAME
-from trekd.errors import NoSuchProfile, NotPermitted, ProfileExists, SyntaxFault
+from trekd.errors import NoSuchAccount, NoSuchProfile, NotPermitted, ProfileExists, SyntaxFault
 from trekd.queue.interfaces import IUsage
 from trekd.relay.interfaces import (
     EVERYBODY,
@@ -131,7 +131,7 @@ class OutgoingOperations:
 
         @param name: a profile; L{SERVER} or L{INHERIT}.
         """
-        subject = await self._subject(object_of(body, "mailbox", "domain", "default"))
+        subject = await self._subject(object_of(body, "mailbox", "domain", "default"), may_be_gone=name == INHERIT)
         profile = {SERVER: "", INHERIT: None}.get(name, name)
         await self._administration().use(subject, profile)
         _log.info("mail of {subject} takes SMTP profile {profile}", subject=subject, profile=name)
@@ -219,14 +219,22 @@ class OutgoingOperations:
             raise NotPermitted(f"{domain} is not one of [server] domains ({', '.join(domains)})")
         return domain
 
-    async def _subject(self, fields: Mapping[str, object]) -> str:
+    async def _subject(self, fields: Mapping[str, object], may_be_gone: bool) -> str:
+        """
+        @param may_be_gone: what was said of an account or domain that is here no longer can still be taken back.
+        """
         mailbox, domain = text_of(fields, "mailbox", None), text_of(fields, "domain", None)
         is_default = fields.get("default") is True
         if (mailbox is not None) + (domain is not None) + is_default != 1:
             raise SyntaxFault("a mailbox, a domain, or the default")
-        if mailbox is not None:
+        if mailbox is None:
+            return EVERYBODY if domain is None else domain.lower() if may_be_gone else self._domain(domain)
+        try:
             return (await self._with.account(mailbox)).principal
-        return EVERYBODY if domain is None else self._domain(domain)
+        except NoSuchAccount:
+            if not may_be_gone:
+                raise
+            return full_address(mailbox).principal
 
     def _facts(self, record: ProfileRecord) -> dict[str, Any]:
         """A profile as JSON: never its secret."""

@@ -16,6 +16,7 @@ from trekd.errors import (
     LimitReached,
     MessageTooLarge,
     NoSuchAccount,
+    NoSuchKey,
     NoSuchMailbox,
     NoSuchPlan,
     NoSuchProfile,
@@ -45,6 +46,7 @@ _INSIDE = "something went wrong inside; the daemon's log, or trekctl --debug, ha
 _ANSWERS: dict[type[TrekError], Answer] = {
     AccountExists: (409, "account-exists", _about("{} is already taken by an account or an alias")),
     NoSuchAccount: (404, "no-such-account", _about("there is no account {}")),
+    NoSuchKey: (404, "no-such-key", _about("{}")),
     NoSuchPlan: (422, "no-such-plan", _about("there is no plan {}")),
     NoSuchMailbox: (404, "no-such-mailbox", _about("there is no mailbox {}")),
     BadMailboxName: (422, "bad-mailbox-name", lambda error: f"no mailbox can be named {error.args[0]!r}"),

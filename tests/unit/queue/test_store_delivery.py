@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 
 from tests.fakes.postoffice import FakeDirectory, run_here
 from tests.fakes.profiles import FakeProfiles
-from tests.unit.queue.support import ALICE, BOB, MESSAGE, address, run
+from tests.unit.queue.support import ALICE, BOB, MESSAGE, FakeSigner, address, run
 from trekd.config.schema import PLANS, ServerConfig
 from trekd.errors import OverQuota
 from trekd.mime.reader import MimeReader
@@ -15,7 +15,6 @@ from trekd.queue.delivery import LocalDelivery
 from trekd.queue.flow import MailFlow
 from trekd.queue.interfaces import MailTransaction, Recipient
 from trekd.queue.routing import LOCAL, Routing
-from trekd.queue.signing import Unsigned
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
 from trekd.queue.usage import UsageLedger
@@ -43,7 +42,7 @@ def test_a_message_reaches_the_mailboxes_and_quota_counts(tmp_path: Path) -> Non
     counted = UsageFile(tmp_path / "usage.sqlite")
     counted.open()
     usage = UsageLedger(counted, plans, clock, run_here)  # type: ignore[arg-type]
-    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), Unsigned(), usage, clock)  # type: ignore[arg-type]
+    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), FakeSigner(), usage, clock)  # type: ignore[arg-type]
     recipients = tuple(Recipient(address(f"{name}@example.com"), LOCAL) for name in ("bob", "alice"))
     for turn in range(2):
         sink = flow.receive()

@@ -42,14 +42,14 @@ class Desk:
         self.probe = FakeProbe(*GOOD)
         self.lanes: dict[str, Mapping[str, Any]] = {}
         self.office = PostOffice(path)
-        host = Administered(
+        self.host = Administered(
             directory=self.office.directory,
             profiles=self.profiles,
             probe=self.probe,
             usage=self.office.usage,
             lanes=lambda: self.lanes,
         )
-        self.does = host.operations.outgoing
+        self.does = self.host.operations.outgoing
 
     def add(self, **more: Any) -> Any:
         return run(self.does.add({**ACME, **more}))
@@ -181,6 +181,18 @@ def test_names_are_taken_once_and_missing_ones_told(desk: Desk) -> None:
     run(desk.does.remove("acme"))
     with pytest.raises(LaneClosed):
         run(desk.profiles.open("acme"))
+
+
+def test_what_was_said_of_who_left_can_be_taken_back(desk: Desk) -> None:
+    """Or nobody could ever remove the profile."""
+    desk.add()
+    run(desk.profiles.use("left@example.com", "acme"))
+    run(desk.profiles.use("former.example", "acme"))
+    with pytest.raises(NoSuchAccount):
+        run(desk.does.use("server", {"mailbox": "left@example.com"}))
+    run(desk.does.use("inherit", {"mailbox": "Left@example.com"}))
+    run(desk.does.use("inherit", {"domain": "Former.example"}))
+    run(desk.does.remove("acme"))
 
 
 def test_usage_shows_what_is_left(desk: Desk) -> None:
