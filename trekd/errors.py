@@ -300,6 +300,22 @@ class NoSuchRecipient(Refused):
     """The recipient's domain is ours, but nobody has the address."""
 
 
+class AddressSuppressed(Refused):
+    """
+    The account's mail to this address bounced for good a short while ago.
+
+    @ivar address: the recipient.
+    @ivar reply: what the other server said.
+    @ivar until: Unix seconds after which the account may try again.
+    """
+
+    def __init__(self, address: str, reply: str = "", until: float = 0.0) -> None:
+        super().__init__(address, reply, until)
+        self.address = address
+        self.reply = reply
+        self.until = until
+
+
 class MailLoop(Refused):
     """The message passed here, or anywhere, too often."""
 
@@ -349,6 +365,10 @@ class LaneClosed(RemoteDeferred):
 
 class NameServiceDown(Unavailable):
     """No name server gave a verdict: a timeout, a failure, or an answer that makes no sense."""
+
+
+class NoSuchEntry(Refused):
+    """Nothing of that identifier waits in the queue."""
 
 
 class QueueFull(Unavailable):

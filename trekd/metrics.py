@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from trekd.directory.interfaces import Account, Alias, DirectoryEntry, Group, IDirectory, IDirectoryServers
 from trekd.errors import Refused
+from trekd.queue.figures import QueueFigures
 from trekd.values import Address
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class Sources:
     @ivar logins: by result.
     @ivar cache: gives passwords judged from memory, and those that were not.
     @ivar ghosts: gives connections whose peer had vanished.
-    @ivar queued: gives messages that wait.
+    @ivar queue: gives the figures of the queue.
     @ivar servers: of the directory; C{None} when it asks none.
     """
 
@@ -47,7 +48,7 @@ class Sources:
     logins: Mapping[str, int]
     cache: Callable[[], tuple[int, int]]
     ghosts: Callable[[], int]
-    queued: Callable[[], Awaitable[int]]
+    queue: Callable[[], Awaitable[QueueFigures]]
     servers: IDirectoryServers | None = None
 
 
@@ -87,16 +88,16 @@ class Metrics:
         if self._sources is None:
             return own
         moment = CollectorRegistry()
-        moment.register(_Moment(self._sources, await self._sources.queued()))
+        moment.register(_Moment(self._sources, await self._sources.queue()))
         return own + generate_latest(moment)
 
 
 class _Moment(Collector):
     """What the rooms' counts are now."""
 
-    def __init__(self, sources: Sources, queued: int) -> None:
+    def __init__(self, sources: Sources, queue: QueueFigures) -> None:
         self._sources = sources
-        self._queued = queued
+        self._queue = queue
 
     def collect(self) -> Iterator[Metric]:
         """See C{Collector}."""
@@ -113,7 +114,7 @@ class _Moment(Collector):
         looked_up = {"hit": hits, "miss": misses}
         yield _counter("trekmail_credential_cache", "Passwords judged from memory, or not.", "result", looked_up)
         yield CounterMetricFamily("trekmail_ghosts", "Connections whose peer had vanished.", value=sources.ghosts())
-        yield GaugeMetricFamily("trekmail_queue_messages", "Messages that wait in the queue.", value=self._queued)
+        yield from _queue_metrics(self._queue)
         if sources.servers is not None:
             yield from _directory(sources.servers)
 
@@ -134,6 +135,24 @@ def _directory(directory: IDirectoryServers) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "trekmail_directory_requests", "Questions that are asked now or wait.", value=directory.waiting()
     )
+
+
+def _queue_metrics(queue: QueueFigures) -> Iterator[Metric]:
+    total = sum(queue.waiting.values())
+    yield GaugeMetricFamily("trekmail_queue_messages", "Copies of messages that wait in the queue.", value=total)
+    copies = GaugeMetricFamily(
+        "trekmail_queue_copies", "The same by kind of route, and by who holds them.", labels=("route", "held_by")
+    )
+    for (route, held_by), count in queue.waiting.items():
+        copies.add_metric((route, held_by or "nobody"), count)
+    yield copies
+    yield GaugeMetricFamily("trekmail_queue_oldest_seconds", "Age of the oldest copy in the queue.", value=queue.oldest)
+    yield GaugeMetricFamily(
+        "trekmail_queue_troubled_lanes", "Lanes whose server cannot be reached or refuses us.", value=queue.troubled
+    )
+    yield _counter("trekmail_queue_attempts", "Attempts of queued copies by result.", "result", queue.attempts)
+    yield _counter("trekmail_deliveries", "Deliveries into mailboxes by result.", "result", queue.deliveries)
+    yield _counter("trekmail_notices", "Delivery status notifications by action.", "action", queue.notices)
 
 
 def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:

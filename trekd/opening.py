@@ -16,13 +16,22 @@ from trekd.config.schema import Config, DNSConfig, RelayConfig
 from trekd.directory.interfaces import IDirectory, IDirectoryProvider
 from trekd.dns.cache import Cache
 from trekd.dns.exchange import NetworkExchange
+from trekd.dns.interfaces import IResolver
+from trekd.dns.labels import a_name
 from trekd.dns.resolver import Patience, Resolver
 from trekd.dns.servers import Servers, configured, hosts_file, resolv_conf
 from trekd.errors import ConfigFault
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.keys import KeyFiles
 from trekd.mime.reader import MimeReader
+from trekd.relay.addresses import AddressPolicy
+from trekd.relay.certificates import public_authorities
+from trekd.relay.demands import Demands
+from trekd.relay.fetching import PolicyFetch, trust_of
+from trekd.relay.policies import Policies
 from trekd.relay.relay import Relay, Surroundings
+from trekd.relay.remembered import Remembered, RememberedFile, RunInThread
+from trekd.relay.sts import STSPolicy, write_policy
 from trekd.store.interfaces import IStore, IStoreProvider
 
 RESOLV_CONF = "/etc/resolv.conf"
@@ -84,6 +93,31 @@ def open_resolver(config: DNSConfig, reactor: Any) -> Resolver:
     return Resolver(
         *name_service(config, reactor), NetworkExchange(reactor), Cache(config.cache_size, reactor.seconds)
     )
+
+
+def open_demands(config: Config, resolver: IResolver, in_thread: RunInThread, reactor: Any) -> Demands:
+    """
+    What deliveries to other servers demand of TLS.
+
+    @raise ConfigFault: the file of authorities cannot be used.
+    """
+    trusted = config.relay.trusted
+    try:
+        authorities = public_authorities(trusted)
+        trust = trust_of(trusted) if trusted else None
+    except (OSError, ValueError):
+        raise ConfigFault(f"[relay] trusted = {trusted!r}: holds no PEM certificates") from None
+    remembered = Remembered(RememberedFile(Path(config.server.data_dir) / "tls.sqlite"), in_thread)
+    fetch = PolicyFetch(resolver, reactor, AddressPolicy(config.relay.allowed_networks).refusal, trust)
+    policies = Policies(resolver, fetch, remembered, reactor.seconds)
+    return Demands(resolver, policies, remembered, authorities, reactor, config.relay.mx_port)
+
+
+def own_sts_policy(config: Config) -> bytes:
+    """What other servers are told of TLS to our exchangers (RFC 8461 §3.2)."""
+    ours = config.mta_sts
+    exchangers = tuple(map(a_name, ours.exchangers or (config.server.hostname,)))
+    return write_policy(STSPolicy(ours.mode, exchangers, ours.max_age))
 
 
 def name_service(config: DNSConfig, reactor: Any) -> tuple[Servers, Patience, Mapping[str, tuple[str, ...]]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,16 @@ from trekd.imap.session import Services
 from trekd.mailauth.keyring import Keyring
 from trekd.mailauth.signer import Signer
 from trekd.metrics import LagMeter, Metrics, Sources, TimedDirectory
-from trekd.opening import name_service, open_directory, open_keys, open_relay, open_resolver, open_store
+from trekd.opening import (
+    name_service,
+    open_demands,
+    open_directory,
+    open_keys,
+    open_relay,
+    open_resolver,
+    open_store,
+    own_sts_policy,
+)
 from trekd.portal.checkers import FullAddressChecker
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
@@ -36,21 +46,24 @@ from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
 from trekd.proxy.factory import Balancers, ProxiedFactory
+from trekd.queue.control import QueueControl
 from trekd.queue.delivery import LocalDelivery
-from trekd.queue.flow import MailFlow
+from trekd.queue.dispatcher import Dispatcher, make_dispatcher
+from trekd.queue.figures import queue_figures
+from trekd.queue.flow import MailFlow, Outward
 from trekd.queue.routing import Routing
-from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.suppression import Suppressions
 from trekd.queue.usage import UsageLedger
 from trekd.queue.usagefile import UsageFile
+from trekd.relay.demands import Demands
 from trekd.relay.probing import Probe
 from trekd.relay.profilefile import ProfileFile
 from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Relay, Surroundings
 from trekd.relay.sealing import KeyFile
-from trekd.relay.undemanding import Undemanding
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.session import LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.store.interfaces import IStore
@@ -63,7 +76,7 @@ from trekd.web.site import public_site, redirect_site
 
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
-RELOADABLE = frozenset({"tls", "plans", "limits", "dns"})
+RELOADABLE = frozenset({"tls", "plans", "limits", "dns", "mta_sts"})
 """Sections whose change a running daemon takes over."""
 
 WATCH_INTERVAL = 300.0
@@ -116,11 +129,12 @@ class Host:
     balancers: Balancers
     resolver: Resolver
     keys: Keyring
+    demands: Demands
     spool: Spool
     profiles: Profiles
     usage: UsageLedger
     flow: MailFlow
-    runner: LocalRunner
+    dispatcher: Dispatcher
     relay: Relay
     tls: ServerTLS | None
     started: float = field(default_factory=time.time)
@@ -128,7 +142,7 @@ class Host:
 
     def start(self) -> None:
         """Start what works without being asked."""
-        self.runner.start()
+        self.dispatcher.start()
         self.usage.start()
         if self.config.directory.backend != "local":
             self.watch.start(self.config.directory.ldap.cache_ttl or WATCH_INTERVAL)
@@ -140,9 +154,10 @@ class Host:
         self.watch.stop()
         self.sweep.stop()
         self.lag.stop()
-        await self.runner.stop()
+        await self.dispatcher.stop()
         self.relay.close()
         await self.spool.close()
+        await self.demands.close()
         await self.usage.stop()
         await self.profiles.close()
         await self.store.close()
@@ -203,27 +218,25 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
     probe = LivenessProbe(reactor)
     ledger = ConnectionLedger(plans, config.limits, prefixes, reactor, probe)
     store = open_store(config, reactor)
-    spool = Spool(_open_spool(config), _in_thread(reactor))
-    delivery = LocalDelivery(store, plans)
     resolver = open_resolver(config.dns, reactor)
+    demands = open_demands(config, resolver, _in_thread(reactor), reactor)
     profiles, usage = _open_profiles(config, reactor), _open_usage(config, plans, reactor)
+    around = _around_relay(config, resolver, demands, profiles, reactor)
+    relay = open_relay(config.relay, around)
+    spool = Spool(_open_spool(config), _in_thread(reactor), relay.lane)
+    delivery = LocalDelivery(store, plans)
     routing = Routing(directory, config.server, plans, profiles, config.relay.own_smtp_help)
     keys = open_keys(config, _in_thread(reactor))
     signer = Signer(keys, reactor, _in_thread(reactor))
-    flow = MailFlow(routing, delivery, spool, signer, usage, reactor)
-    around = _around_relay(config, resolver, profiles, reactor)
+    outward = Outward(spool, signer, Suppressions(spool, config.queue.suppression, reactor), usage)
+    flow = MailFlow(routing, delivery, outward, reactor)
     host = Host(
         config=config,
         reactor=reactor,
         store=store,
         directory=directory,
         servers=IDirectoryServers(own_directory, None),
-        watch=AccountWatch(
-            directory.refresh,
-            lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
-            lambda principal: ledger.kick(principal=principal),
-            reactor,
-        ),
+        watch=_watch(directory, ledger, reactor),
         plan_figures=plan_figures,
         guessing=Guessing(config.limits, prefixes, reactor),
         ledger=ledger,
@@ -233,20 +246,31 @@ def compose(config: Config, reactor: Any, reload: Reload) -> Host:
         balancers=Balancers(config.limits.proxy_networks),
         resolver=resolver,
         keys=keys,
+        demands=demands,
         spool=spool,
         profiles=profiles,
         usage=usage,
         flow=flow,
-        runner=LocalRunner(flow, spool, Schedule(config.queue), config.server.hostname, reactor),
-        relay=open_relay(config.relay, around),
+        dispatcher=make_dispatcher(flow, relay, Schedule(config.queue), config.queue, reactor),
+        relay=relay,
         tls=_server_tls(config),
     )
     checker = FullAddressChecker(directory, config.server.domains, host.guessing, reactor)
     portal = Portal(MailRealm(directory, store, plans), [checker])
+    profiles.watch(host.dispatcher.profile_changed)
     _show_metrics(host, checker, probe)
     operations = _operations(host, own_directory, around, plans, reload)
     host.listeners = tuple(_listeners(host, portal, operations))
     return host
+
+
+def _watch(directory: CachedDirectory, ledger: ConnectionLedger, reactor: Any) -> AccountWatch:
+    return AccountWatch(
+        directory.refresh,
+        lambda: [each.principal for each in ledger.sessions() if each.principal is not None],
+        lambda principal: ledger.kick(principal=principal),
+        reactor,
+    )
 
 
 def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe) -> None:
@@ -257,7 +281,7 @@ def _show_metrics(host: Host, checker: FullAddressChecker, probe: LivenessProbe)
             logins=checker.results,
             cache=lambda: (host.directory.hits, host.directory.misses),
             ghosts=lambda: probe.found,
-            queued=host.spool.count,
+            queue=lambda: queue_figures(host.flow, host.dispatcher, host.reactor),
             servers=host.servers,
         )
     )
@@ -287,21 +311,37 @@ def _operations(
             diagnosis=IDirectoryDiagnosis(own_directory, None),
             flush=host.directory.flush,
             keys=host.keys,
+            resolver=host.resolver,
+            sts_policy=partial(_own_policy, host),
+            demands=host.demands,
+            counts=host.demands,
+            queue=QueueControl(host.spool, host.dispatcher, host.flow.outward.suppressions),
             profiles=host.profiles,
             usage=host.usage,
+            lanes=lambda: {
+                lane.name: {"open": not lane.closed, "reply": lane.closed or lane.failure}
+                for lane in host.dispatcher.states()
+            },
             probe=Probe(host.config.relay, around),
         )
     )
 
 
-def _around_relay(config: Config, resolver: Resolver, profiles: Profiles, reactor: Any) -> Surroundings:
+def _own_policy(host: Host) -> bytes:
+    """Our MTA-STS policy as the configuration in force has it."""
+    return own_sts_policy(host.config)
+
+
+def _around_relay(
+    config: Config, resolver: Resolver, demands: Demands, profiles: Profiles, reactor: Any
+) -> Surroundings:
     """
     @raise ConfigFault: the authorities to trust cannot be read.
     """
     return Surroundings(
         hostname=config.server.hostname,
         resolver=resolver,
-        demands=Undemanding(),
+        demands=demands,
         profiles=profiles,
         tls=ClientTLS(config.relay.trusted),
         reactor=reactor,
@@ -375,13 +415,14 @@ def _listeners(
     config, reactor, tls = host.config, host.reactor, host.tls
     services = Services(portal, host.store, config.imap, config.server.hostname)
     site = Site(config.server.hostname, config.smtp, host.flow, host.ledger, portal, reactor)
+    sts_policy = partial(_own_policy, host)
     factories: dict[str, Callable[[], IProtocolFactory]] = {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, host.ledger, reactor)),
         "imap": lambda: IMAPFactory(services, host.ledger, reactor, tls),
         "submissions": lambda: _inside_tls(tls, SubmissionFactory(site, SUBMISSIONS)),
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, host.ledger)),
+        "https": lambda: _inside_tls(tls, public_site(config.server.hostname, reactor, sts_policy, host.ledger)),
         "http": lambda: redirect_site(config.server.hostname, reactor, host.ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),

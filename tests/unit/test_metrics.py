@@ -16,6 +16,7 @@ from zope.interface.verify import verifyObject
 from trekd.directory.interfaces import Account, DirectoryServer, IDirectory, IDirectoryServers
 from trekd.errors import BadCredentials, DirectoryDown
 from trekd.metrics import LAG_INTERVAL, LagMeter, Metrics, Sources, TimedDirectory
+from trekd.queue.figures import QueueFigures
 from trekd.values import Address
 
 ALICE = Address("alice", "example.com")
@@ -31,8 +32,9 @@ def result_of(work: Any) -> Any:
     return result
 
 
-async def _three() -> int:
-    return 3
+async def _three() -> QueueFigures:
+    waiting = {("relay", ""): 2, ("local", "operator"): 1}
+    return QueueFigures(waiting, 7.5, {"delivered": 9}, {"failed": 1}, {"delivered": 4, "refused": 5}, 2)
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
@@ -52,7 +54,7 @@ def test_figures_of_all_rooms_are_shown() -> None:
             logins=Counter({"accepted": 11}),
             cache=lambda: (8, 3),
             ghosts=lambda: 4,
-            queued=_three,
+            queue=_three,
         )
     )
     found = samples(metrics)
@@ -64,6 +66,13 @@ def test_figures_of_all_rooms_are_shown() -> None:
     assert found["trekmail_credential_cache_total", "miss"] == 3
     assert found["trekmail_ghosts_total",] == 4
     assert found["trekmail_queue_messages",] == 3
+    assert found["trekmail_queue_copies", "nobody", "relay"] == 2
+    assert found["trekmail_queue_copies", "local", "operator"] == 1
+    assert found["trekmail_queue_oldest_seconds",] == 7.5
+    assert found["trekmail_queue_troubled_lanes",] == 2
+    assert found["trekmail_queue_attempts_total", "delivered"] == 9
+    assert found["trekmail_deliveries_total", "refused"] == 5
+    assert found["trekmail_notices_total", "failed"] == 1
     refused["total"] += 1
     assert samples(metrics)["trekmail_refused_connections_total", "total"] == 1
 

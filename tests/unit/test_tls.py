@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
 from OpenSSL import SSL
+from zope.interface.verify import verifyObject
 
 from tests.fakes.certificates import make_certificate
 from trekd.config.schema import SNIConfig, TLSConfig
 from trekd.errors import ConfigFault
-from trekd.tls import ServerTLS
+from trekd.relay.interfaces import IClientTLS, ITLSCheck
+from trekd.tls import ClientTLS, ServerTLS
 
 
 def config(directory: Path, *sni: str, minimum: str = "TLSv1.2") -> TLSConfig:
@@ -148,3 +151,69 @@ def test_an_expired_certificate_is_used_but_logged(tmp_path: Path) -> None:
     with capturedLogs() as events:
         ServerTLS(TLSConfig(certificate, key))
     assert any("expired" in event["log_format"] for event in events)
+
+
+# --- The client's side ----------------------------------------------------------------------------
+
+
+def meet(check: Any, server: SSL.Connection) -> SSL.Connection:
+    """Shake hands in memory; raises C{SSL.Error} where one side refuses."""
+    client: SSL.Connection = check.clientConnectionForTLS(None)
+    client.set_connect_state()
+    server.set_accept_state()
+    done: set[int] = set()
+    while len(done) < 2:
+        for one, other in ((client, server), (server, client)):
+            try:
+                one.do_handshake()
+                done.add(id(one))
+            except SSL.WantReadError:
+                pass
+            try:
+                other.bio_write(one.bio_read(65536))
+            except SSL.WantReadError:
+                pass
+    return client
+
+
+def test_a_client_verifies_authority_and_name(tmp_path: Path) -> None:
+    """RFC 6125 §6; the name is also sent (RFC 6066 §3)."""
+    settings = config(tmp_path)
+    tls = ServerTLS(settings)
+    client = ClientTLS(settings.certificate)
+    assert verifyObject(IClientTLS, client)
+    check = client.verified("mail.example.com")
+    assert verifyObject(ITLSCheck, check)
+    connection = meet(check, tls.serverConnectionForTLS(None))
+    assert check.complaint(connection) == ""
+    assert connection.get_servername() == b"mail.example.com"
+    for other in ("other.example.com", "192.0.2.1", "example.com", "bücher.example"):
+        check = client.verified(other)
+        complaint = check.complaint(meet(check, tls.serverConnectionForTLS(None)))
+        assert complaint == f"it is not for {other}"
+
+
+def test_a_client_refuses_a_certificate_of_nobody(tmp_path: Path) -> None:
+    tls = ServerTLS(config(tmp_path))
+    other, _ = make_certificate(tmp_path, "authority.example")
+    with pytest.raises(SSL.Error):
+        meet(ClientTLS(other).verified("mail.example.com"), tls.serverConnectionForTLS(None))
+
+
+def test_a_client_that_verifies_nobody_talks_to_everybody(tmp_path: Path) -> None:
+    """But not with versions before 1.2 (RFC 8996 §4)."""
+    tls = ServerTLS(config(tmp_path))
+    check = ClientTLS().anybody("192.0.2.1")
+    connection = meet(check, tls.serverConnectionForTLS(None))
+    assert check.complaint(connection) == ""
+    assert connection.get_servername() is None
+    old = SSL.Context(SSL.TLS_SERVER_METHOD)
+    old.set_max_proto_version(SSL.TLS1_1_VERSION)
+    with pytest.raises(SSL.Error):
+        meet(check, SSL.Connection(old, None))
+
+
+def test_authorities_that_are_none_are_named(tmp_path: Path) -> None:
+    (tmp_path / "no.pem").write_text("nothing")
+    with pytest.raises(ConfigFault, match=r"\[relay\] trusted = .*no.pem"):
+        ClientTLS(str(tmp_path / "no.pem"))

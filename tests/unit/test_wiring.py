@@ -13,6 +13,8 @@ from tests.fakes.inmemory import InMemoryReactor
 from trekd.config.loader import load
 from trekd.config.schema import Config
 from trekd.errors import ConfigFault, TooManyUnauthenticated
+from trekd.queue.interfaces import Route, RouteKind
+from trekd.values import Address
 from trekd.wiring import Host, compose
 
 CONFIG = """\
@@ -146,3 +148,29 @@ def test_a_bad_certificate_changes_nothing_at_all(host: Host, tmp_path: Path) ->
         host.reconfigure(read(tmp_path, "[plans.nano]\nconnections_per_ip = 1\n"))
     assert host.plan_figures["nano"].connections_per_ip == 10
     assert host.config == read(tmp_path)
+
+
+SMARTHOST = """[relay]
+smarthost = "smtp.example.net:587"
+smarthost_user = "site"
+smarthost_password_file = "secret"
+"""
+
+
+def test_the_relay_takes_the_configured_way(tmp_path: Path) -> None:
+    make_certificate(tmp_path, "mail.example.com")
+    (tmp_path / "secret").write_text("password\n")
+    route, address = Route(RouteKind.RELAY), Address("b", "remote.example")
+    assert composed(read(tmp_path, SMARTHOST)).relay.lane(route, address) == "smarthost"
+    assert composed(read(tmp_path)).relay.lane(route, address) == "mx:remote.example"
+
+
+@pytest.mark.parametrize(("octets", "complaint"), [(b"", "its first line is empty"), (b"\xff\n", "is no text")])
+def test_a_password_that_is_none_is_named(tmp_path: Path, octets: bytes, complaint: str) -> None:
+    make_certificate(tmp_path, "mail.example.com")
+    (tmp_path / "secret").write_bytes(octets)
+    with pytest.raises(ConfigFault, match=rf"\[relay\] smarthost_password_file = .*secret': {complaint}"):
+        composed(read(tmp_path, SMARTHOST))
+    (tmp_path / "secret").unlink()
+    with pytest.raises(ConfigFault, match="No such file"):
+        composed(read(tmp_path, SMARTHOST))

@@ -20,7 +20,7 @@ from trekd.cli.control import Path, checked, octets_of
 from trekd.config.schema import Config
 from trekd.directory.interfaces import IAccountAdministration, IDirectoryDiagnosis
 from trekd.errors import ConfigFault
-from trekd.opening import open_directory, open_keys, open_store
+from trekd.opening import open_directory, open_keys, open_resolver, open_store, own_sts_policy
 from trekd.portal.plans import Plans
 from trekd.store.interfaces import IStore
 from trekd.web.collaborators import Collaborators
@@ -67,6 +67,8 @@ class FileControl:
                 Plans(config.plans).quota,
                 diagnosis=IDirectoryDiagnosis(self._directory, None),
                 keys=open_keys(config, _at_once),
+                resolver=open_resolver(config.dns, _reactor),
+                sts_policy=lambda: own_sts_policy(config),
             )
         )
 

@@ -1,5 +1,5 @@
 """
-Names: whom the host asks.
+Names: whom the host asks, and what it tells others of its own domains.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from trekd.config.fields import setting
-from trekd.config.kinds import COUNT, DURATION, MB, NAME_SERVERS, PATH, SIZE
+from trekd.config.kinds import COUNT, DAY, DURATION, HOSTNAMES, MB, NAME_SERVERS, PATH, SIZE, choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +30,28 @@ class DNSConfig:
     )
     hosts_file: str = setting(
         PATH, "/etc/hosts", 'Addresses of hosts that no server is asked for; "" = none but localhost.'
+    )
+
+@dataclass(frozen=True, slots=True)
+class MTASTSConfig:
+    """What other servers are told of TLS to our exchangers (RFC 8461), served over https and shown by trekctl dns."""
+
+    mode: str = setting(
+        choice("none", "testing", "enforce"),
+        "testing",
+        "What others do when TLS to us fails: nothing, report it, or not deliver.",
+    )
+    exchangers: tuple[str, ...] = setting(
+        HOSTNAMES,
+        (),
+        "The hosts that receive mail for our domains, as in their MX records; [] = server.hostname.",
+        example='["mx1.example.com", "mx2.example.com"]',
+    )
+    max_age: int = setting(
+        DURATION,
+        7 * DAY,
+        "How long others remember the policy.",
+        at_least=DAY,
+        at_most=31557600,
+        because="RFC 8461 §3.2",
     )

@@ -2,8 +2,8 @@
 The schema: one frozen dataclass per section, the only place that declares keys.
 
 Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
-L{trekd.config.names}, mail to other servers in L{trekd.config.relay}; all can be imported from here.  Sizes are octets
-and durations seconds once read.
+L{trekd.config.names}, the queue's in L{trekd.config.queue}, mail to other servers in L{trekd.config.relay}; all can be
+imported from here.  Sizes are octets and durations seconds once read.
 A room receives its own section; L{Config} itself stays with the service and the command line.
 """
 
@@ -35,7 +35,8 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
-from trekd.config.names import DNSConfig
+from trekd.config.names import DNSConfig, MTASTSConfig
+from trekd.config.queue import QueueConfig
 from trekd.config.relay import RelayConfig
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "ListenConfig",
     "LocalDirectoryConfig",
     "LogConfig",
+    "MTASTSConfig",
     "PlanConfig",
     "QueueConfig",
     "RelayConfig",
@@ -264,29 +266,6 @@ class SMTPConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueConfig:
-    """Outbound mail that waits, in data_dir/queue."""
-
-    retry_first: int = setting(
-        DURATION, 450, "Wait after the first failed attempt; it doubles with each further one.", at_least=10
-    )
-    retry_max: int = setting(DURATION, 8 * HOUR, "The longest wait between attempts.", at_least=MINUTE)
-    max_age: int = setting(
-        DURATION,
-        2 * DAY,
-        "When to give up and tell the sender.",
-        at_least=HOUR,
-        at_most=30 * DAY,
-    )
-    delay_notice: int = setting(
-        DURATION, 4 * HOUR, "When to tell the sender that delivery is late; 0 = never."
-    )
-    max_messages: int = setting(
-        COUNT, 100_000, "Messages that may wait before more are told to try later.", at_least=100
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class StoreConfig:
     """How mail is kept."""
 
@@ -344,6 +323,7 @@ class Config:
     smtp: SMTPConfig = table(SMTPConfig)
     queue: QueueConfig = table(QueueConfig)
     dns: DNSConfig = table(DNSConfig)
+    mta_sts: MTASTSConfig = table(MTASTSConfig)
     relay: RelayConfig = table(RelayConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

@@ -34,7 +34,7 @@ def _a_label(label: str) -> str:
     if not label.isascii():
         return idna.alabel(label).decode("ascii")
     if not 1 <= len(label) <= 63 or not label.isprintable() or set(label) & set(' \\"();@$'):
-        raise SyntaxFault("label")
+        raise SyntaxFault("domain name")
     return label.lower()
 
 

@@ -4,6 +4,7 @@ Delivery into mailboxes of this server: who gets a copy, and the trace fields it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from trekd.errors import (
     NoSuchMailbox,
     NoSuchRecipient,
     NotPermitted,
+    Refused,
     TrekError,
 )
 from trekd.mime.header import field_values
@@ -44,6 +46,11 @@ class Expansion:
 
     accounts: tuple[Account, ...]
     outside: tuple[Address, ...]
+
+    @property
+    def is_one(self) -> bool:
+        """Whether it is one address by another name (RFC 3461 §5.2.7.2), and no list."""
+        return len(self.accounts) + len(self.outside) == 1
 
 
 async def expand(recipient: Address, find: Callable[[Address], Awaitable[Found | None]]) -> Expansion:
@@ -99,9 +106,14 @@ class Copy:
 
 
 class LocalDelivery:
-    """Appends messages to mailboxes."""
+    """
+    Appends messages to mailboxes.
+
+    @ivar results: deliveries by result.
+    """
 
     def __init__(self, store: IStore, plans: Plans) -> None:
+        self.results: Counter[str] = Counter()
         self._store = store
         self._plans = plans
 
@@ -115,6 +127,11 @@ class LocalDelivery:
 
         @return: why it was not appended; never raises.
         """
+        failure = await self._deliver(account, copy)
+        self.results["delivered" if failure is None else "refused" if isinstance(failure, Refused) else "deferred"] += 1
+        return failure
+
+    async def _deliver(self, account: Account, copy: Copy) -> TrekError | None:
         try:
             self._check_cycle(account, copy.header)
             store = await self._store.open(account.principal, self._plans.quota(account))

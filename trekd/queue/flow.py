@@ -7,7 +7,7 @@ it goes into the queue, is tried again, and ends in a mailbox or in a notice to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
@@ -19,12 +19,14 @@ from trekd.directory.interfaces import Account
 from trekd.errors import Broken, TrekError, Unavailable
 from trekd.mailauth.interfaces import ISigner
 from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
-from trekd.queue.entries import Entry
 from trekd.queue.headers import author_domain, read_header
-from trekd.queue.interfaces import IMailFlow, IUsage, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.interfaces import Entry, IMailFlow, IUsage, MailTransaction, Outcome, Recipient, Route, RouteKind
+from trekd.queue.notices import Action, Fate
+from trekd.queue.reports import Reporter
 from trekd.queue.routing import LOCAL, RELAY, Routing
 from trekd.queue.spool import Spool
-from trekd.store.interfaces import IMessageSink, IMessageSource
+from trekd.queue.suppression import Suppressions
+from trekd.store.interfaces import IMessageSink, IMessageSource, InMemory
 from trekd.values import Address, PrincipalId
 
 log = Logger()
@@ -67,15 +69,44 @@ class _Share:
         """The copies not delivered, each with its failure; C{None} where the queue is the way."""
         if self.expansion is None:
             return [(self.recipient, self.failure)]
+        member = self.recipient if self.expansion.is_one else _as_member(self.recipient)
         waiting: list[tuple[Recipient, TrekError | None]] = [
-            (Recipient(address, RELAY), None) for address in self.expansion.outside
+            (replace(member, address=address, route=RELAY), None) for address in self.expansion.outside
         ]
         for account in self.expansion.accounts:
             failure = failures[account.principal]
             if failure is not None:
-                recipient = replace(self.recipient, address=account.address, route=LOCAL)
+                recipient = replace(member, address=account.address, route=LOCAL)
                 waiting.append((recipient, failure))
         return waiting
+
+    def success(self, failures: Failures) -> Fate | None:
+        """What to tell whoever asked to be told of success (RFC 3461 §5.2.3, §5.2.7.3); its copies are durable."""
+        if self.expansion is None:
+            return None
+        if not self.expansion.is_one:
+            return Fate(self.recipient, Action.EXPANDED, "2.0.0")
+        if None in [failures[account.principal] for account in self.expansion.accounts]:
+            return Fate(self.recipient, Action.DELIVERED, "2.0.0")
+        return None
+
+
+def _as_member(recipient: Recipient) -> Recipient:
+    """RFC 3461 §5.2.7.3 (c): NOTIFY goes on to several addresses without SUCCESS."""
+    if "SUCCESS" not in recipient.notify:
+        return recipient
+    kept = tuple(word for word in recipient.notify if word != "SUCCESS")
+    return replace(recipient, notify=kept or ("NEVER",))
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """What a message passes on its way out."""
+
+    spool: Spool
+    signer: ISigner
+    suppressions: Suppressions
+    usage: IUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +127,26 @@ class _Handover:
 
 @implementer(IMailFlow)
 class MailFlow:
-    """See L{IMailFlow}."""
+    """
+    See L{IMailFlow}.
 
-    def __init__(
-        self,
-        routing: Routing,
-        delivery: LocalDelivery,
-        spool: Spool,
-        signer: ISigner,
-        usage: IUsage,
-        clock: IReactorTime,
-    ) -> None:
+    @ivar outward: what its messages pass on their way out.
+    @ivar reports: tells senders what became of their mail.
+    """
+
+    def __init__(self, routing: Routing, delivery: LocalDelivery, outward: Outward, clock: IReactorTime) -> None:
+        self.reports = Reporter(self, routing.find, routing.hostname, clock)
         self._routing = routing
-        self._usage = usage
+        self._usage = outward.usage
         self._delivery = delivery
-        self._spool = spool
-        self._signer = signer
+        self._spool = outward.spool
+        self.outward = outward
         self._clock = clock
+
+    @property
+    def deliveries(self) -> Mapping[str, int]:
+        """Deliveries into mailboxes since the start, by result."""
+        return self._delivery.results
 
     async def resolve(
         self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
@@ -120,6 +154,7 @@ class MailFlow:
         """See L{IMailFlow.resolve}."""
         route = await self._routing.resolve(account, recipient)
         if account is not None and route.kind is not RouteKind.LOCAL:
+            self.outward.suppressions.check(account.principal, recipient)
             await self._usage.check(account, recipient, accepted)
         return route
 
@@ -176,7 +211,18 @@ class MailFlow:
         waiting = _to_queue(shares, failures, given.tellable)
         queue_failure = await self._queue(given, waiting)
         queued = frozenset(one.address for one in waiting) if queue_failure is None else frozenset()
-        return tuple(Outcome(share.recipient, _verdict(share, failures, queued, queue_failure)) for share in shares)
+        verdicts = [_verdict(share, failures, queued, queue_failure) for share in shares]
+        durable = [share for share, verdict in zip(shares, verdicts, strict=True) if verdict is None]
+        await self._report(given, durable, failures)
+        return tuple(Outcome(share.recipient, verdict) for share, verdict in zip(shares, verdicts, strict=True))
+
+    async def _report(self, given: _Handover, shares: Sequence[_Share], failures: Failures) -> None:
+        """Tell who asked for it that the copies are durable."""
+        asked = [share for share in shares if "SUCCESS" in share.recipient.notify]
+        fates = [fate for share in asked if (fate := share.success(failures)) is not None]
+        for action in (Action.DELIVERED, Action.EXPANDED):
+            if found := [fate for fate in fates if fate.action is action]:
+                await self.reports.tell(given.transaction, InMemory(given.header), found, self._clock.seconds())
 
     async def pending(self) -> int:
         """See L{IMailFlow.pending}."""
@@ -238,7 +284,7 @@ class MailFlow:
         if not given.ours or all(one.route.kind is RouteKind.LOCAL for one in recipients):
             return b""
         domain = author_domain(given.header)
-        return await self._signer.sign(domain, given.source) if domain else b""
+        return await self.outward.signer.sign(domain, given.source) if domain else b""
 
 
 def _to_queue(shares: Sequence[_Share], failures: Failures, tellable: bool) -> tuple[Recipient, ...]:

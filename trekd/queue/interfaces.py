@@ -138,6 +138,162 @@ class IRelay(Interface):
         """
 
 
+HELD_BY_OPERATOR = "operator"
+"""Held until somebody releases it."""
+
+HELD_BY_LANE = "lane"
+"""Held because nothing can be sent on its lane until something is changed there."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastAttempt:
+    """
+    What became of an attempt that failed.
+
+    @ivar failure: what the other side said, or what happened instead; one line.
+    @ivar host: who said it, C{""} when nobody was reached.
+    @ivar status: enhanced status code (RFC 3463).
+    @ivar time: Unix seconds, 0 before the first attempt.
+    """
+
+    failure: str = ""
+    host: str = ""
+    status: str = ""
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A recipient's copy that waits.
+
+    @ivar number: names the row.
+    @ivar message: identifier of the spooled message, shared by the recipients of its transaction.
+    @ivar transaction: with this recipient alone.
+    @ivar size: octets.
+    @ivar arrived: Unix seconds, as the times below.
+    @ivar since: from when on its age counts: its arrival, or its release when that is later (RFC 4865).
+    @ivar due: when it is tried next.
+    @ivar attempts: made so far.
+    @ivar priority: 0 for mail, 1 for notices, which come last.
+    @ivar noted: whether its sender was told of the delay.
+    @ivar held_by: L{HELD_BY_OPERATOR}, L{HELD_BY_LANE} or C{""}; C{held}: why.
+    """
+
+    number: int
+    message: str
+    transaction: MailTransaction
+    size: int
+    arrived: float
+    since: float
+    lane: str
+    due: float
+    attempts: int
+    priority: int
+    noted: bool
+    held_by: str
+    held: str
+    last: LastAttempt
+
+    @property
+    def recipient(self) -> Recipient:
+        """Who waits for it."""
+        return self.transaction.recipients[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """
+    Entries by what they have in common; what is not given does not matter.
+
+    @ivar lane: the whole name of the lane.
+    @ivar sender: the reverse-path or the submitting account, a C{domain} alone for all of it; C{recipient} likewise.
+    @ivar message: identifier of a message, or the number of an entry.
+    @ivar held: only held ones, or only others.
+    """
+
+    lane: str | None = None
+    sender: str | None = None
+    recipient: str | None = None
+    message: str | None = None
+    held: bool | None = None
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """
+    How a lane is that has troubles or something on its way.
+
+    @ivar window: messages that may be on their way at once; C{active}: those that are.
+    @ivar closed: why nothing can be sent until its owner has changed something; C{""} when it can.
+    @ivar rests_until: Unix seconds, 0 when it does not rest; C{failure}: why it does.
+    """
+
+    name: str
+    window: int
+    active: int
+    closed: str
+    rests_until: float
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """
+    One address that an account cannot write to for a while.
+
+    @ivar address: in lower case.
+    @ivar since: Unix seconds, as C{until}.
+    @ivar status: enhanced status code of the refusal by C{host}, in C{reply}.
+    """
+
+    principal: PrincipalId
+    address: str
+    since: float
+    until: float
+    status: str
+    host: str
+    reply: str
+
+
+class IQueueControl(Interface):
+    """What an operator asks of the queue.  Every number of copies counts those that were changed."""
+
+    def entries(selection: Selection, limit: int) -> Awaitable[Sequence[Entry]]:
+        """At most so many entries, oldest first."""
+
+    def lanes() -> Sequence[LaneState]:
+        """Lanes that have troubles or something on its way."""
+
+    def header(entry: Entry) -> Awaitable[bytes]:
+        """
+        The header of an entry's message.
+
+        @raise StoreCorrupt: it is gone.
+        """
+
+    def hold(selection: Selection, why: str) -> Awaitable[int]:
+        """Try copies no more until they are released; what is under way is not called back."""
+
+    def release(selection: Selection) -> Awaitable[int]:
+        """Let held copies go on, at once."""
+
+    def retry(selection: Selection) -> Awaitable[int]:
+        """Try copies now that wait for a later time; also lanes that rest."""
+
+    def drop(selection: Selection) -> Awaitable[int]:
+        """Remove copies without a word to anybody."""
+
+    def suppressions(principal: PrincipalId | None) -> Sequence[Suppression]:
+        """What is suppressed, for one account or all, the latest first."""
+
+    def remove_suppressions(principal: PrincipalId | None, address: str | None) -> Awaitable[int]:
+        """Forget what is suppressed for an account, of an address, or all."""
+
+
 class IProfiles(Interface):
     """Which own-SMTP profile an account's outside mail takes (DESIGN §7)."""
 

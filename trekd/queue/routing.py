@@ -34,6 +34,8 @@ class Plans(Protocol):
 class Routing:
     """
     Answers by directory and plan; the account asked for is the authenticated one, never the reverse-path's.
+
+    @ivar hostname: this host's.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Routing:
         """
         @param help: where users read how to set up their own SMTP provider.
         """
+        self.hostname = server.hostname
         self._directory = directory
         self._profiles = profiles
         self._help = help

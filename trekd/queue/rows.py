@@ -9,8 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
-from trekd.queue.entries import Entry, LastAttempt, Selection
-from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
+from trekd.queue.interfaces import Entry, LastAttempt, MailTransaction, Recipient, Route, RouteKind, Selection
 from trekd.values import Address, PrincipalId
 
 ENTRY = """

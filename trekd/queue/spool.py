@@ -19,8 +19,8 @@ from zope.interface import implementer
 from trekd.errors import StoreFull, TrekError
 from trekd.queue import contents
 from trekd.queue.contents import INLINE, PIECE
-from trekd.queue.entries import EVERYTHING, Entry, LaneOf, LastAttempt, Selection, Taken, plain_lane
-from trekd.queue.interfaces import MailTransaction
+from trekd.queue.entries import LaneOf, Taken, plain_lane
+from trekd.queue.interfaces import EVERYTHING, Entry, LastAttempt, MailTransaction, Selection
 from trekd.queue.spoolfile import Change, SpoolFile
 from trekd.store.interfaces import IMessageSource
 
@@ -126,9 +126,9 @@ class Spool:
         """See L{SpoolFile.lanes}."""
         return await self._look(self._file.lanes)
 
-    async def closed_lanes(self) -> Sequence[tuple[str, str, str]]:
+    async def closed_lanes(self, lane: str | None = None) -> Sequence[tuple[str, str, str]]:
         """See L{SpoolFile.closed_lanes}."""
-        return await self._look(self._file.closed_lanes)
+        return await self._look(self._file.closed_lanes, lane)
 
     async def older(self, noted: bool, since: float, limit: int) -> Sequence[Entry]:
         """See L{SpoolFile.older}."""
@@ -187,9 +187,21 @@ class Spool:
         """Remove entries without a word to anybody; returns how many."""
         return int(await self._change(partial(self._file.drop, selection)))
 
-    async def turn_back(self, now: float, by: float) -> None:
-        """The clock was put back; what waits does not wait longer for that."""
-        await self._change(partial(self._file.turn_back, now, by))
+    async def turn_back(self, now: float, by: float, beyond: float) -> None:
+        """See L{SpoolFile.turn_back}."""
+        await self._change(partial(self._file.turn_back, now, by, beyond))
+
+    async def suppressed(self, now: float) -> Sequence[tuple[Any, ...]]:
+        """See L{SpoolFile.suppressed}."""
+        return await self._look(self._file.suppressed, now)
+
+    async def suppress(self, row: tuple[Any, ...]) -> None:
+        """See L{SpoolFile.suppress}."""
+        await self._change(partial(self._file.suppress, row))
+
+    async def unsuppress(self, keys: Sequence[tuple[str, str]]) -> None:
+        """See L{SpoolFile.unsuppress}."""
+        await self._change(partial(self._file.unsuppress, keys))
 
     async def _change(self, change: Change) -> Any:
         """

@@ -22,8 +22,8 @@ from twisted.logger import Logger
 
 from trekd.errors import QueueFull, StoreCorrupt, StoreFull, TrekError
 from trekd.queue import contents
-from trekd.queue.entries import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, Selection, Taken
-from trekd.queue.interfaces import MailTransaction
+from trekd.queue.entries import Taken
+from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Selection
 from trekd.queue.rows import ENTRY, condition, entries, insert_message, insert_recipients
 from trekd.queue.schema import migrate
 
@@ -253,14 +253,27 @@ class SpoolFile:
             self.finish(number)
         return len(numbers)
 
-    def turn_back(self, now: float, by: float) -> None:
-        """A change: the clock was put back by so many seconds; what waits does not wait longer for that."""
-        database = self._changing()
-        database.execute(
-            "UPDATE recipient SET due = max(?1, due - ?2), since = min(since, ?1) WHERE (due > ?1 OR since > ?1) "
+    def turn_back(self, now: float, by: float, beyond: float) -> None:
+        """A change: what waits for longer than C{beyond} because the clock was wrong, by so many seconds, does not."""
+        self._changing().execute(
+            "UPDATE recipient SET due = max(?1, due - ?2), since = min(since, ?1) WHERE (due > ?3 OR since > ?3) "
             "AND NOT EXISTS (SELECT 1 FROM message WHERE number = message AND hold_until > ?1)",
-            (now, by),
+            (now, by, beyond),
         )
+
+    # Suppressed addresses
+
+    def suppress(self, row: tuple[Any, ...]) -> None:
+        """A change: an account's mail to an address is refused for a time; see the columns of the table."""
+        self._changing().execute("INSERT OR REPLACE INTO suppressed VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+    def unsuppress(self, keys: Sequence[tuple[str, str]]) -> None:
+        """A change: that is no longer so for accounts and addresses."""
+        self._changing().executemany("DELETE FROM suppressed WHERE principal = ? AND address = ?", keys)
+
+    def suppressed(self, now: float) -> list[tuple[Any, ...]]:
+        """What is suppressed and has not ended."""
+        return self._looking().execute("SELECT * FROM suppressed WHERE until > ?", (now,)).fetchall()
 
     # Looking
 
@@ -297,16 +310,14 @@ class SpoolFile:
             self._looking().execute("SELECT lane, min(due) FROM recipient WHERE held_by = '' GROUP BY lane").fetchall()
         )
 
-    def closed_lanes(self) -> list[tuple[str, str, str]]:
-        """Lanes with entries held for their sake: the lane, why, and each account that has mail there."""
-        return (
-            self._looking()
-            .execute(
-                f"SELECT DISTINCT lane, held, coalesce(principal, '') FROM {_JOINED} WHERE held_by = 'lane' "
-                "ORDER BY lane"
-            )
-            .fetchall()
-        )
+    def closed_lanes(self, lane: str | None = None) -> list[tuple[str, str, str]]:
+        """Lanes with entries held for their sake, or one of them: the lane, why, and each account with mail there."""
+        # The partial index is used only where its condition is repeated.
+        sql = f"SELECT DISTINCT lane, held, coalesce(principal, '') FROM {_JOINED} "
+        sql += "WHERE held_by = 'lane' AND held_by != ''"
+        if lane is None:
+            return self._looking().execute(sql).fetchall()
+        return self._looking().execute(f"{sql} AND lane = ?", (lane,)).fetchall()
 
     def older(self, noted: bool, since: float, limit: int) -> tuple[Entry, ...]:
         """Entries whose age counts from C{since} or before, oldest first, unless the operator holds them."""

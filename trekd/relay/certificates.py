@@ -15,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import crypto
 
 from trekd.dns.interfaces import TLSA
-from trekd.relay.interfaces import Demand, Policy, TLSResult
+from trekd.relay.interfaces import Demand, Security, TLSResult
 from trekd.relay.spki import public_key
 
 MAX_CHAIN = 16
@@ -30,12 +30,20 @@ _EXPIRY = {9, 10}
 _DIGESTS = {1: ("sha256", 32), 2: ("sha512", 64)}
 
 
-def public_authorities() -> crypto.X509Store:
+def public_authorities(trusted: str = "") -> crypto.X509Store:
     """
     The authorities that this host trusts; a store of its own, since that of a context dies with the context.
+
+    @param trusted: a file of certificates, PEM, in place of the system's.
+    @raise ValueError: it holds none.
     """
     store, paths = crypto.X509Store(), get_default_verify_paths()
-    if paths.cafile or paths.capath:
+    if trusted:
+        try:
+            store.load_locations(trusted)
+        except crypto.Error:
+            raise ValueError(trusted) from None
+    elif paths.cafile or paths.capath:
         store.load_locations(paths.cafile, paths.capath)
     return store
 
@@ -54,16 +62,16 @@ def is_usable(record: TLSA) -> bool:
 
 def verdict(demand: Demand, chain: Sequence[bytes], authorities: crypto.X509Store) -> TLSResult:
     """
-    Whether a chain satisfies a demand; with nothing demanded any does.
+    Whether a chain satisfies a demand; with nothing demanded any does.  TLSA records go before authorities.
 
     @param chain: DER, the server's own certificate first.
     """
-    if demand.policy is Policy.NONE or (demand.policy is Policy.TLSA and not demand.records):
+    if demand.security is not Security.VERIFIED and not demand.records and not demand.testing:
         return TLSResult.SUCCESS
     chain = chain[:MAX_CHAIN]
     try:
         own = x509.load_der_x509_certificate(chain[0])
-        if demand.policy is Policy.TLSA:
+        if demand.records:
             return _by_records(demand, own, chain)
         if not demand.names:
             return TLSResult.HOST_MISMATCH

@@ -18,9 +18,9 @@ from trekd.dns.interfaces import IResolver
 from trekd.dns.labels import a_name
 from trekd.errors import SyntaxFault
 from trekd.relay.certificates import is_usable, verdict
-from trekd.relay.interfaces import Demand, IDemands, Policy, Security, TLSResult
+from trekd.relay.interfaces import Demand, IDemands, ITLSCounts, Policy, Security, Session, TLSResult
 from trekd.relay.policies import Policies
-from trekd.relay.remembered import KEPT_DAYS, Remembered, Session
+from trekd.relay.remembered import KEPT_DAYS, Remembered
 
 MAX_ALIASES = 8
 WRITE_INTERVAL = 60.0
@@ -31,7 +31,7 @@ MAX_UNWRITTEN = 10_000
 _log = Logger()
 
 
-@implementer(IDemands)
+@implementer(IDemands, ITLSCounts)
 class Demands:
     """
     See L{IDemands}.
@@ -133,7 +133,7 @@ class Demands:
             self._timer = self._reactor.callLater(WRITE_INTERVAL, self._write_later)
 
     async def counts(self, domain: str) -> Sequence[tuple[Session, int]]:
-        """What was counted of a domain in the last days, by day."""
+        """See L{ITLSCounts}."""
         await self._write()
         return await self._remembered.counts(domain)
 

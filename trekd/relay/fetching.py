@@ -4,16 +4,24 @@ Fetches MTA-STS policies over HTTPS (RFC 8461 §3.3).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as StreamProtocol
-from twisted.internet.ssl import TLSVersion, VerificationError, optionsForClientTLS, platformTrust
+from twisted.internet.ssl import (
+    Certificate,
+    TLSVersion,
+    VerificationError,
+    optionsForClientTLS,
+    platformTrust,
+    trustRootFromCertificates,
+)
 from twisted.python.failure import Failure
 
 from trekd.dns.interfaces import IResolver
@@ -25,7 +33,25 @@ from trekd.relay.sts import MAX_POLICY, STSPolicy, read_policy
 TIMEOUT = 60.0
 """Seconds for the whole of it (RFC 8461 §3.3)."""
 MAX_ADDRESSES = 4
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
 PATH = "/.well-known/mta-sts.txt"
+
+
+def trust_of(path: str) -> Any:
+    """
+    Whom to trust by a file of certificates, PEM.
+
+    @raise OSError: it cannot be read; C{ValueError} when it holds none.
+    """
+    with open(path, "rb") as file:
+        found = _PEM.findall(file.read())
+    if not found:
+        raise ValueError(path)
+    try:
+        return trustRootFromCertificates([Certificate.loadPEM(each) for each in found])
+    except crypto.Error:
+        raise ValueError(path) from None
 
 
 class PolicyUnavailable(Unavailable):

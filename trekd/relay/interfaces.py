@@ -85,6 +85,30 @@ class Demand:
         return self.security is not Security.OPPORTUNISTIC
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Session:
+    """
+    What is counted (RFC 8460 §4).
+
+    @ivar day: such as C{2026-11-23}, in UTC.
+    @ivar domain: of the recipients, A-labels.
+    @ivar policy: a value of L{Policy}; C{result}: a value of L{TLSResult}.
+    """
+
+    day: str
+    domain: str
+    policy: str
+    exchanger: str
+    result: str
+
+
+class ITLSCounts(Interface):
+    """How sessions with other domains went."""
+
+    def counts(domain: str) -> Awaitable[Sequence[tuple[Session, int]]]:
+        """What was counted of a domain in the last 30 days, by day."""
+
+
 class IDemands(Interface):
     """Knows what TLS other domains ask of whoever sends them mail."""
 

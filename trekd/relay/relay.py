@@ -122,9 +122,11 @@ class _Errand:
     def fail(self, error: TrekError) -> None:
         """Nobody else gets it, for this reason; those who have one of their own for now keep it."""
         host, reply = getattr(error, "host", ""), getattr(error, "reply", "")
+        # A host that is unfit says nothing of a recipient whom another one has put off.
+        is_verdict = isinstance(error, RemoteRefused | LaneClosed) and not isinstance(error, Unfit)
         for at in self._open:
             kept = self._attempts.get(at)
-            if kept is None or isinstance(error, RemoteRefused | LaneClosed) or kept.failure is None:
+            if kept is None or is_verdict:
                 self._attempts[at] = Attempt(self._transaction.recipients[at], error, host, reply)
         self._open = []
 

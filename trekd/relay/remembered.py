@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
+from trekd.relay.interfaces import Session
 from trekd.relay.sts import STSPolicy
 
 log = Logger()
@@ -64,19 +65,6 @@ class KeptPolicy:
     def is_valid(self, now: float) -> bool:
         """Whether it still holds; one from the future came from a clock that was wrong."""
         return self.fetched - 86400 <= now < self.fetched + self.policy.max_age
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Session:
-    """
-    What is counted (RFC 8460 §4): all of it text, the day as C{2026-11-23} in UTC.
-    """
-
-    day: str
-    domain: str
-    policy: str
-    exchanger: str
-    result: str
 
 
 class RememberedFile:

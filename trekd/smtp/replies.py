@@ -78,6 +78,18 @@ def _too_large(error: TrekError) -> Reply:
     return reply(552, "5.3.4", f"Message larger than {limit} octets" if limit else "Message too large")
 
 
+def _suppressed(error: TrekError) -> Reply:
+    """What the other server said, and what to do."""
+    address, said = str(getattr(error, "address", "")), str(getattr(error, "reply", ""))[:200]
+    until = datetime.fromtimestamp(float(getattr(error, "until", 0.0)), UTC).strftime("%Y-%m-%d")
+    lines = (
+        f"Mail to {address} bounced a short while ago: {said}",
+        f"Check the address. If it is right, try again after {until}, or ask your administrator to run",
+        f"trekctl queue suppressions remove {address}",
+    )
+    return reply(550, "5.1.1", *(line.encode("ascii", "replace").decode() for line in lines))
+
+
 def _plan_forbids(error: TrekError) -> Reply:
     address, help = getattr(error, "address", ""), getattr(error, "help", "")
     whose = f" for {address}" if address else ""
@@ -139,6 +151,7 @@ _ANSWERS: Mapping[type[TrekError], Answer] = {
     errors.TooManyMessages: _too_many("messages to other domains"),
     errors.TooManyNewRecipients: _too_many("new recipients"),
     errors.TooManyRecipients: _too_many_recipients,
+    errors.AddressSuppressed: _suppressed,
     errors.MailLoop: _fixed(554, "5.4.6", "The message goes round in circles: too many hops"),
     errors.BadMessage: _bad_message,
     errors.QueueFull: _fixed(452, "4.3.1", "The queue is full; try again later"),

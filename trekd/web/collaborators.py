@@ -10,11 +10,12 @@ from typing import Any
 
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
+from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.mailauth.interfaces import IDomainKeys
 from trekd.portal.interfaces import ILedger
-from trekd.queue.interfaces import IUsage
-from trekd.relay.interfaces import IProbe, IProfileAdministration
+from trekd.queue.interfaces import IQueueControl, IUsage
+from trekd.relay.interfaces import IDemands, IProbe, IProfileAdministration, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
 from trekd.web.bodies import full_address
@@ -39,6 +40,10 @@ class Collaborators:
     @ivar diagnosis: C{None} when the directory has nothing to say about how it answers.
     @ivar flush: forgets what is remembered of an account, or all.
     @ivar keys: the keys that mail is signed with; files are enough for them.
+    @ivar resolver: C{None} where no names are looked up.
+    @ivar sts_policy: gives our own MTA-STS policy as it is served.
+    @ivar demands: C{None} when no daemon runs; likewise C{counts}.
+    @ivar queue: the mail that waits.
     @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
     """
 
@@ -55,6 +60,11 @@ class Collaborators:
     diagnosis: IDirectoryDiagnosis | None = None
     flush: Callable[[Address | None], None] = lambda address: None
     keys: IDomainKeys | None = None
+    resolver: IResolver | None = None
+    sts_policy: Callable[[], bytes] = bytes
+    demands: IDemands | None = None
+    counts: ITLSCounts | None = None
+    queue: IQueueControl | None = None
     profiles: IProfileAdministration | None = None
     probe: IProbe | None = None
     usage: IUsage | None = None

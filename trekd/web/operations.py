@@ -12,7 +12,9 @@ from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.dkim import DKIMOperations
 from trekd.web.mail import MailOperations
+from trekd.web.names import NameOperations
 from trekd.web.outgoing import OutgoingOperations
+from trekd.web.queue import QueueOperations
 
 
 class Operations:
@@ -27,4 +29,6 @@ class Operations:
         self.accounts = AccountOperations(collaborators)
         self.mail = MailOperations(collaborators)
         self.dkim = DKIMOperations(collaborators)
+        self.names = NameOperations(collaborators)
+        self.queue = QueueOperations(collaborators)
         self.outgoing = OutgoingOperations(collaborators)

@@ -7,7 +7,7 @@ Bodies are bounded before they are read, nothing of an exception reaches a clien
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.logger import Logger
@@ -210,12 +210,40 @@ class HTTPSite(Site):
         )
 
 
-def public_site(hostname: str, reactor: Any, ledger: ILedger | None = None) -> HTTPSite:
-    """The site of the C{https} listeners."""
+class Text(Resource):
+    """A page of plain text for programs."""
+
+    isLeaf = True
+
+    def __init__(self, text: Callable[[], bytes]) -> None:
+        super().__init__()
+        self._text = text
+
+    def render(self, request: Request) -> int | bytes:
+        """Give the text as it is now."""
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader(b"allow", b"GET, HEAD")
+            answer(request, 405, "Method not allowed", "This page can only be read.")
+            return NOT_DONE_YET
+        text = self._text()
+        request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+        request.setHeader(b"content-length", b"%d" % len(text))
+        return text if request.method == b"GET" else b""
+
+
+def public_site(
+    hostname: str, reactor: Any, sts_policy: Callable[[], bytes], ledger: ILedger | None = None
+) -> HTTPSite:
+    """
+    The site of the C{https} listeners.
+
+    @param sts_policy: what other servers are told of TLS to our exchangers (RFC 8461 §3.3).
+    """
     root = StatusPage(hostname)
     well_known = _Folder()
     for name in (b"caldav", b"carddav"):
         well_known.putChild(name, Redirect(b"/dav/"))
+    well_known.putChild(b"mta-sts.txt", Text(sts_policy))
     root.putChild(b".well-known", well_known)
     return HTTPSite(root, SECURITY_HEADERS, reactor, ledger)
 

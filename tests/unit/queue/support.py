@@ -12,20 +12,21 @@ from zope.interface import implementer
 
 from tests.fakes.postoffice import FakeDirectory, FakePost, run_here
 from tests.fakes.profiles import FakeProfiles
+from tests.fakes.relay import FakeRelay
 from tests.fakes.submission import FakeSink
 from trekd.config.schema import PLANS, PlanConfig, QueueConfig, ServerConfig
 from trekd.directory.interfaces import Account, Alias, Group, Status
 from trekd.mailauth.interfaces import ISigner
 from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
-from trekd.queue.entries import Entry
-from trekd.queue.flow import MailFlow
-from trekd.queue.interfaces import MailTransaction, Outcome, Recipient
+from trekd.queue.dispatcher import make_dispatcher
+from trekd.queue.flow import MailFlow, Outward
+from trekd.queue.interfaces import Entry, MailTransaction, Outcome, Recipient
 from trekd.queue.routing import LOCAL, Routing
-from trekd.queue.runner import LocalRunner
 from trekd.queue.schedule import Schedule
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.suppression import Suppressions
 from trekd.queue.usage import UsageLedger
 from trekd.queue.usagefile import UsageFile
 from trekd.store.interfaces import IMessageSource
@@ -83,16 +84,20 @@ class FakeSigner:
 class PostOffice:
     """Everything, made in C{path}."""
 
-    def __init__(self, path: Path, domains: tuple[str, ...] = ("example.com",), **queue: Any) -> None:
+    def __init__(
+        self, path: Path, domains: tuple[str, ...] = ("example.com",), relay: FakeRelay | None = None, **queue: Any
+    ) -> None:
         config = QueueConfig(**queue)
+        self.relay = relay if relay is not None else FakeRelay()
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
         self.post = FakePost()
         self.directory = FakeDirectory(*ENTRIES)
         file = SpoolFile(path / "queue", config.max_messages)
         file.open()
-        self.spool = Spool(file, run_here)
+        self.spool = Spool(file, run_here, self.relay.lane)
         self.signer = FakeSigner()
+        self.suppressions = Suppressions(self.spool, config.suppression, self.clock)  # type: ignore[arg-type]
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
         self.figures: dict[str, PlanConfig] = dict(PLANS)
         plans = Plans(self.figures)
@@ -104,13 +109,11 @@ class PostOffice:
         self.flow = MailFlow(
             self.routing,
             LocalDelivery(self.post, plans),  # type: ignore[arg-type]
-            self.spool,
-            self.signer,
-            self.usage,
+            Outward(self.spool, self.signer, self.suppressions, self.usage),
             self.clock,  # type: ignore[arg-type]
         )
         schedule = Schedule(config, jitter=lambda: 0.5)
-        self.runner = LocalRunner(self.flow, self.spool, schedule, "mail.example.com", self.clock)  # type: ignore[arg-type]
+        self.dispatcher = make_dispatcher(self.flow, self.relay, schedule, config, self.clock)  # type: ignore[arg-type]
 
     def accept(
         self, *recipients: str, submitter: Account | None = None, message: bytes = MESSAGE
@@ -123,7 +126,15 @@ class PostOffice:
         principal = submitter.principal if submitter is not None else None
         return self.take(MailTransaction(reverse_path, resolved, principal), message)
 
-    def take(self, transaction: MailTransaction, message: bytes = MESSAGE) -> tuple[Outcome, ...]:
+    def take(
+        self, transaction: MailTransaction, message: bytes = MESSAGE, checked: bool = True
+    ) -> tuple[Outcome, ...]:
+        for account in ENTRIES:
+            if checked and isinstance(account, Account) and account.principal == transaction.principal:
+                # As a session does at RCPT.
+                for one in transaction.recipients:
+                    if one.route != LOCAL:
+                        run(self.usage.check(account, one.address, ()))
         sink = FakeSink()
         sink.write(message)
         outcomes: tuple[Outcome, ...] = run(self.flow.accept(transaction, sink))

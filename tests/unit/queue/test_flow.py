@@ -197,11 +197,11 @@ def test_mail_for_later_waits_whoever_it_is_for(office: PostOffice) -> None:
     assert office.inbox("bob@example.com") == []
     (entry,) = run(office.spool.entries(10))
     assert entry.due == later
-    office.runner.start()
+    office.dispatcher.start()
     office.clock.advance(3600)
     assert len(office.inbox("bob@example.com")) == 1
     assert office.pending() == 0
-    run(office.runner.stop())
+    run(office.dispatcher.stop())
 
 
 def test_a_long_header_is_read_to_its_end(office: PostOffice) -> None:

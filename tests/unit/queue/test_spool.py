@@ -15,8 +15,16 @@ from tests.fakes.postoffice import run_here
 from tests.unit.queue.support import run
 from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.contents import INLINE, PIECE
-from trekd.queue.entries import HELD_BY_OPERATOR, Entry, LastAttempt, Selection
-from trekd.queue.interfaces import MailTransaction, Recipient, Route, RouteKind
+from trekd.queue.interfaces import (
+    HELD_BY_OPERATOR,
+    Entry,
+    LastAttempt,
+    MailTransaction,
+    Recipient,
+    Route,
+    RouteKind,
+    Selection,
+)
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import AtomicChange, SpoolFile
 from trekd.store.contents import IMessageSource, InMemory
@@ -306,9 +314,9 @@ def test_a_clock_put_back_does_not_prolong_waits(queue: Queue) -> None:
     queue.put(MailTransaction(None, OUTSIDE.recipients, hold_until=9000.0))
     first = queue.entries()[0]
     run(queue.spool.postpone(first.number, 5000.0, LastAttempt()))
-    run(queue.spool.turn_back(1000.0, 3600.0))
+    run(queue.spool.turn_back(1000.0, 3600.0, 1000.0))
     assert [one.due for one in queue.entries()] == [1400.0, 9000.0]
-    run(queue.spool.turn_back(1000.0, 3600.0))
+    run(queue.spool.turn_back(1000.0, 3600.0, 1000.0))
     assert [one.due for one in queue.entries()] == [1000.0, 9000.0]
 
 
@@ -346,3 +354,22 @@ def test_a_database_of_a_later_version_is_left_alone(queue: Queue, tmp_path: Pat
     database.close()
     with pytest.raises(ConfigFault, match="later version"):
         SpoolFile(tmp_path / "queue", 3).open()
+
+
+@pytest.mark.parametrize(
+    ("sql", "index"),
+    [
+        ("SELECT 1 FROM recipient WHERE lane = ? AND held_by = '' AND priority = ? AND due <= ? ORDER BY due", "lane"),
+        ("SELECT min(due) FROM recipient WHERE lane = ? AND held_by = '' AND priority = ? AND due > ?", "lane"),
+        ("SELECT lane, min(due) FROM recipient WHERE held_by = '' GROUP BY lane", "lane"),
+        ("SELECT 1 FROM recipient WHERE noted = ? AND since <= ? AND held_by != 'operator' ORDER BY since", "since"),
+        ("SELECT 1 FROM recipient WHERE held_by = 'lane' AND held_by != ''", "held"),
+        ("SELECT 1 FROM recipient WHERE message = ?", "message"),
+    ],
+)
+def test_a_long_queue_is_never_searched_from_end_to_end(queue: Queue, sql: str, index: str) -> None:
+    """Every question that is asked again and again has an index, and needs no sorting."""
+    values = (1,) * sql.count("?")
+    plan = " ".join(row[3] for row in queue.file._looking().execute(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert f"INDEX recipient_{index}" in plan
+    assert "TEMP B-TREE" not in plan

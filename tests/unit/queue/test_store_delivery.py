@@ -12,11 +12,12 @@ from trekd.errors import OverQuota
 from trekd.mime.reader import MimeReader
 from trekd.portal.plans import Plans
 from trekd.queue.delivery import LocalDelivery
-from trekd.queue.flow import MailFlow
+from trekd.queue.flow import MailFlow, Outward
 from trekd.queue.interfaces import MailTransaction, Recipient
 from trekd.queue.routing import LOCAL, Routing
 from trekd.queue.spool import Spool
 from trekd.queue.spoolfile import SpoolFile
+from trekd.queue.suppression import Suppressions
 from trekd.queue.usage import UsageLedger
 from trekd.queue.usagefile import UsageFile
 from trekd.store.memory.boxes import Limits
@@ -42,7 +43,9 @@ def test_a_message_reaches_the_mailboxes_and_quota_counts(tmp_path: Path) -> Non
     counted = UsageFile(tmp_path / "usage.sqlite")
     counted.open()
     usage = UsageLedger(counted, plans, clock, run_here)  # type: ignore[arg-type]
-    flow = MailFlow(routing, LocalDelivery(store, plans), Spool(file, run_here), FakeSigner(), usage, clock)  # type: ignore[arg-type]
+    spool = Spool(file, run_here)
+    outward = Outward(spool, FakeSigner(), Suppressions(spool, 0, clock), usage)  # type: ignore[arg-type]
+    flow = MailFlow(routing, LocalDelivery(store, plans), outward, clock)  # type: ignore[arg-type]
     recipients = tuple(Recipient(address(f"{name}@example.com"), LOCAL) for name in ("bob", "alice"))
     for turn in range(2):
         sink = flow.receive()

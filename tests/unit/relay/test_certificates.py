@@ -77,6 +77,14 @@ def test_public_authorities(shown: list[bytes], name: str, result: TLSResult) ->
     assert by_sts(shown, name) is result
 
 
+def test_required_tls_is_verified_whatever_the_policy() -> None:
+    """RFC 8689 §4.2.1."""
+    for policy in (Policy.NONE, Policy.TLSA):
+        demand = Demand(Security.VERIFIED, policy, "mx.example.com", HOST)
+        assert verdict(demand, chain(LONE), store(ROOT)) is TLSResult.NOT_TRUSTED
+        assert verdict(demand, chain(SERVER, MIDDLE), store(ROOT)) is TLSResult.SUCCESS
+
+
 def test_an_exchanger_that_the_policy_does_not_name_is_a_mismatch() -> None:
     demand = Demand(Security.OPPORTUNISTIC, Policy.STS, "mx.example.com", (), testing=True)
     assert verdict(demand, chain(SERVER, MIDDLE), store(ROOT)) is TLSResult.HOST_MISMATCH

@@ -18,9 +18,9 @@ from trekd.dns.interfaces import TLSA
 from trekd.errors import NameServiceDown
 from trekd.relay.demands import WRITE_INTERVAL, Demands
 from trekd.relay.fetching import PolicyUnavailable
-from trekd.relay.interfaces import Demand, IDemands, Policy, Security, TLSResult
+from trekd.relay.interfaces import Demand, IDemands, ITLSCounts, Policy, Security, Session, TLSResult
 from trekd.relay.policies import REFRESH, RETRY, Policies
-from trekd.relay.remembered import Remembered, RememberedFile, Session
+from trekd.relay.remembered import Remembered, RememberedFile
 from trekd.relay.sts import STSPolicy
 
 T = TypeVar("T")
@@ -97,6 +97,7 @@ def world(tmp_path: Path) -> World:
 
 def test_it_keeps_its_contract(world: World) -> None:
     assert verifyObject(IDemands, world.demands)
+    assert verifyObject(ITLSCounts, world.demands)
 
 
 def test_who_publishes_nothing_gets_opportunistic_tls(world: World) -> None:

@@ -263,6 +263,13 @@ class Failover(RelayCase):
         assert isinstance(attempt.failure, RemoteRefused)
         assert attempt.failure.reply == "554 5.7.1 blocked"
 
+    async def test_a_host_that_refuses_everybody_is_no_verdict_on_whom_another_put_off(self) -> None:
+        _, two = self.two(answers={"RCPT": b"450 4.7.1 greylisted\r\n"})
+        two.answers["greeting"] = b"554 5.7.1 blocked\r\n"  # type: ignore[attr-defined]
+        (attempt,) = await self.send(self.relay())
+        assert isinstance(attempt.failure, RemoteDeferred)
+        assert attempt.failure.reply == "450 4.7.1 greylisted"
+
     async def test_no_more_hosts_than_configured(self) -> None:
         remote = self.remote(answers={"greeting": b"421 no\r\n"})
         self.resolver.hosts["mx.remote.example"] = [f"127.0.0.{at}" for at in (1, 81, 82, 83)]

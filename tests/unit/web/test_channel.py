@@ -54,7 +54,7 @@ class Host:
         self.clock = Clock()
         limits = LimitsConfig(unauthenticated_per_ip=2)
         self.ledger = ConnectionLedger(Plans(PLANS), limits, Prefixes(), self.clock)
-        self.site = public_site("mail.example.com", self.clock, self.ledger)
+        self.site = public_site("mail.example.com", self.clock, bytes, self.ledger)
 
     def connect(self, site: HTTPSite | None = None, peer: str = "203.0.113.7") -> tuple[SiteChannel, Transport]:
         transport = Transport(peerAddress=IPv4Address("TCP", peer, 5000))

@@ -36,7 +36,7 @@ def request(method: bytes, path: bytes, *headers: bytes) -> bytes:
 
 @pytest.fixture
 def site() -> HTTPSite:
-    return public_site("mail.example.com", Clock())
+    return public_site("mail.example.com", Clock(), lambda: b"version: STSv1\r\n")
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"PROPFIND", b"OPTIONS", b"REPORT", b"POST"])
@@ -46,6 +46,15 @@ def test_well_known_redirects_whatever_the_method(site: HTTPSite, method: bytes,
     answer, _ = ask(site, request(method, b"/.well-known/" + name))
     assert answer.startswith(b"HTTP/1.1 301 ")
     assert b"\r\nlocation: /dav/\r\n" in answer.lower()
+
+
+def test_the_policy_for_other_servers(site: HTTPSite) -> None:
+    """RFC 8461 §3.3."""
+    answer, _ = ask(site, request(b"GET", b"/.well-known/mta-sts.txt"))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\ncontent-type: text/plain" in answer.lower()
+    assert answer.endswith(b"\r\n\r\nversion: STSv1\r\n")
+    assert ask(site, request(b"POST", b"/.well-known/mta-sts.txt"))[0].startswith(b"HTTP/1.1 405 ")
 
 
 def test_status_page(site: HTTPSite) -> None:

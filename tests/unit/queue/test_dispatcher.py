@@ -1,0 +1,388 @@
+"""Mail on its way to other servers: when it is tried, by how many at once, and what follows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from zope.interface.verify import verifyObject
+
+from tests.fakes.relay import FakeRelay
+from tests.unit.queue.support import ALICE, MESSAGE, PostOffice, address, run
+from trekd.config.schema import QueueConfig
+from trekd.errors import LaneClosed, RemoteDeferred, RemoteRefused, StoreFull
+from trekd.queue.dispatcher import GRACE, make_dispatcher
+from trekd.queue.interfaces import (
+    EVERYTHING,
+    HELD_BY_LANE,
+    HELD_BY_OPERATOR,
+    Entry,
+    IRelay,
+    MailTransaction,
+    Recipient,
+    Route,
+    RouteKind,
+    Selection,
+)
+from trekd.queue.routing import RELAY
+from trekd.queue.schedule import Schedule
+from trekd.queue.settlement import AGAIN
+
+LATER = RemoteDeferred("mx.b.example", "450 4.2.0 come back", "4.2.0")
+UNREACHED = RemoteDeferred("", "connection refused", "4.4.1")
+NOBODY = RemoteRefused("mx.b.example", "550 5.1.1 nobody here", "5.1.1")
+OWN = Route(RouteKind.OWN_SMTP, "mine")
+
+
+class Office(PostOffice):
+    """A post office with a relay and a dispatcher that runs."""
+
+    def __init__(self, path: Path, **queue: Any) -> None:
+        self.fake = FakeRelay()
+        super().__init__(path, relay=self.fake, **queue)
+        self.dispatcher.start()
+
+    def send(self, *recipients: str, message: bytes = MESSAGE, **more: Any) -> None:
+        """Submit a message of alice's."""
+        reverse_path = more.pop("reverse_path", ALICE.address)
+        route = more.pop("route", RELAY)
+        resolved = tuple(Recipient(address(text), route, more.pop("notify", ())) for text in recipients)
+        outcomes = self.take(MailTransaction(reverse_path, resolved, ALICE.principal, **more), message)
+        assert [one.failure for one in outcomes] == [None] * len(recipients)
+
+    def again(self) -> Office:
+        """A new process over the same queue and mailboxes."""
+        other = Office.__new__(Office)
+        other.__dict__.update(self.__dict__)
+        other.dispatcher = make_dispatcher(
+            self.flow, self.fake, Schedule(QueueConfig()), QueueConfig(), self.clock  # type: ignore[arg-type]
+        )
+        other.dispatcher.start()
+        return other
+
+    def start_stop(self, ended: list[object]) -> None:
+        """Begin to stop; C{ended} gets an item when that is done."""
+        Deferred.fromCoroutine(self.dispatcher.stop()).addBoth(ended.append)
+
+    def entries(self) -> list[Entry]:
+        return list(run(self.spool.entries(1000)))
+
+    def pass_time(self, seconds: float) -> None:
+        """In small steps, as a reactor would."""
+        for _ in range(int(seconds // 60)):
+            self.clock.advance(60)
+        self.clock.advance(seconds % 60)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    return Office(tmp_path)
+
+
+def test_the_fake_keeps_the_contract() -> None:
+    assert verifyObject(IRelay, FakeRelay())
+
+
+def test_new_mail_goes_at_once(office: Office) -> None:
+    """Signed once, one transaction for each domain."""
+    office.send("a@b.example", "b@b.example", "c@c.example")
+    assert [[str(one.address) for one in sent.recipients] for sent, _ in office.fake.sent] == [
+        ["a@b.example", "b@b.example"],
+        ["c@c.example"],
+    ]
+    assert {octets for _, octets in office.fake.sent} == {b"DKIM-Signature: d=example.com\r\n" + MESSAGE}
+    assert office.fake.sent[0][0].principal == ALICE.principal
+    assert office.entries() == []
+
+
+def test_what_waits_from_before_is_taken_up(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    run(office.dispatcher.stop())
+    office.send("a@b.example")
+    assert office.fake.sent == []
+    office.dispatcher.start()
+    assert office.fake.recipients == ["a@b.example"]
+
+
+def test_waits_double_and_only_who_failed_is_tried_again(tmp_path: Path) -> None:
+    office = Office(tmp_path, retry_first=100, retry_max=1000)
+    office.fake.failures["b@b.example"] = LATER
+    office.send("a@b.example", "b@b.example")
+    (entry,) = office.entries()
+    assert (entry.attempts, entry.last.failure, entry.last.host) == (1, LATER.reply, LATER.host)
+    office.clock.advance(99)
+    assert office.fake.recipients == ["a@b.example", "b@b.example"]
+    office.clock.advance(1)
+    assert office.fake.recipients[2:] == ["b@b.example"]
+    office.clock.advance(199)
+    assert len(office.fake.sent) == 2
+    del office.fake.failures["b@b.example"]
+    office.clock.advance(1)
+    assert len(office.fake.sent) == 3
+    assert office.entries() == []
+
+
+def test_the_window_grows_while_deliveries_succeed(tmp_path: Path) -> None:
+    office = Office(tmp_path, lane_concurrency=4, concurrency=6)
+    office.fake.hold = True
+    for _ in range(40):
+        office.send("a@b.example")
+    assert office.fake.most == 2
+    while office.fake.waiting:
+        office.fake.waiting.pop(0).callback(None)
+    assert office.fake.most == 4
+    assert len(office.fake.sent) == 40
+    assert office.entries() == []
+
+
+def test_all_lanes_together_have_a_limit(tmp_path: Path) -> None:
+    office = Office(tmp_path, concurrency=5)
+    office.fake.hold = True
+    for number in range(9):
+        office.send(f"a@b{number}.example")
+    assert office.fake.most == 5
+    while office.fake.waiting:
+        office.fake.waiting.pop(0).callback(None)
+    assert sorted(office.fake.recipients) == [f"a@b{number}.example" for number in range(9)]
+
+
+def test_a_server_that_cannot_be_reached_is_left_alone_for_a_while(tmp_path: Path) -> None:
+    """After the rest one message alone tries the way; when it is open, all follow."""
+    office = Office(tmp_path, retry_first=60)
+    office.fake.failures["b.example"] = UNREACHED
+    for _ in range(20):
+        office.send("a@b.example")
+    assert len(office.fake.sent) == 3
+    office.send("a@c.example")
+    assert office.fake.recipients[3:] == ["a@c.example"]
+    office.clock.advance(59)
+    assert len(office.fake.sent) == 4
+    office.clock.advance(1)
+    assert len(office.fake.sent) == 5
+    office.fake.failures.clear()
+    office.clock.advance(119)
+    assert len(office.fake.sent) == 5
+    office.clock.advance(1)
+    assert office.entries() == []
+    assert len(office.fake.sent) == 5 + 20
+
+
+def test_a_server_that_answers_does_not_stop_its_lane(office: Office) -> None:
+    """Greylisting, a full mailbox: that is about the recipient."""
+    office.fake.failures["b.example"] = LATER
+    for _ in range(20):
+        office.send("a@b.example")
+    assert len(office.fake.sent) == 20
+
+
+def test_421_is_about_the_server(office: Office) -> None:
+    office.fake.failures["b.example"] = RemoteDeferred("mx.b.example", "421 4.7.0 too many", "4.7.0")
+    for _ in range(20):
+        office.send("a@b.example")
+    assert len(office.fake.sent) == 3
+
+
+def test_a_closed_lane_holds_its_mail_and_its_owner_is_told_once(office: Office) -> None:
+    office.fake.failures["b.example"] = LaneClosed("smtp.mine.example", "535 5.7.8 wrong password", "4.7.8")
+    office.send("a@b.example", "b@b.example", route=OWN)
+    office.send("c@b.example", route=OWN)
+    office.send("d@d.example")
+    assert office.fake.recipients == ["a@b.example", "b@b.example", "d@d.example"]
+    assert [(one.held_by, one.held) for one in office.entries()] == [(HELD_BY_LANE, "535 5.7.8 wrong password")] * 3
+    (letter,) = office.inbox("alice@example.com")
+    assert b"535 5.7.8 wrong password" in letter and b"mine" in letter
+    office.pass_time(7200)
+    assert len(office.fake.sent) == 2
+    office.fake.failures.clear()
+    office.dispatcher.profile_changed("other")
+    assert len(office.fake.sent) == 2
+    office.dispatcher.profile_changed("mine")
+    assert office.fake.recipients[3:] == ["a@b.example", "b@b.example", "c@b.example"]
+    assert office.entries() == []
+    assert len(office.inbox("alice@example.com")) == 1
+
+
+def test_a_closed_lane_stays_closed_over_a_restart(office: Office) -> None:
+    office.fake.failures["b.example"] = LaneClosed("smtp.mine.example", "535 5.7.8 wrong password")
+    office.send("a@b.example", route=OWN)
+    run(office.dispatcher.stop())
+    other = office.again()
+    other.send("b@b.example", route=OWN)
+    assert len(office.fake.sent) == 1
+    assert [one.held_by for one in other.entries()] == [HELD_BY_LANE] * 2
+    assert len(other.inbox("alice@example.com")) == 1
+    assert run(other.dispatcher.release(Selection(recipient="a@b.example"))) == 1
+    assert len(office.fake.sent) == 1 and [one.held_by for one in other.entries()] == ["", HELD_BY_LANE]
+
+
+def test_held_mail_in_a_closed_lane_comes_back_in_the_end(tmp_path: Path) -> None:
+    office = Office(tmp_path, max_age=86400, delay_notice=0)
+    office.fake.failures["b.example"] = LaneClosed("smtp.mine.example", "535 5.7.8 wrong password")
+    office.send("a@b.example", route=OWN)
+    office.pass_time(86400 + 120)
+    assert office.entries() == []
+    assert b"Action: failed" in office.inbox("alice@example.com")[1]
+
+
+def test_an_accepted_copy_is_not_sent_again_while_the_disk_is_full(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(number: int) -> None:
+        raise StoreFull
+
+    monkeypatch.setattr(office.spool._file, "finish", full)
+    office.send("a@b.example")
+    office.pass_time(86400)
+    assert len(office.fake.sent) == 1
+    monkeypatch.undo()
+    office.clock.advance(AGAIN)
+    assert office.entries() == []
+    assert len(office.fake.sent) == 1
+
+
+def test_a_fault_of_ours_loses_nothing_and_stops_nobody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(office.fake, "send", broken)
+    office.send("a@b.example")
+    office.send("a@c.example")
+    monkeypatch.undo()
+    assert [one.attempts for one in office.entries()] == [1, 1]
+    office.pass_time(3600)
+    assert sorted(office.fake.recipients) == ["a@b.example", "a@c.example"]
+
+
+def test_notices_wait_behind_mail(tmp_path: Path) -> None:
+    office = Office(tmp_path, lane_concurrency=1, concurrency=1)
+    office.fake.hold = True
+    office.send("first@b.example")
+    notice = MailTransaction(None, (Recipient(address("notice@b.example"), RELAY),))
+    office.take(notice)
+    office.send("mail@b.example")
+    while office.fake.waiting:
+        office.fake.waiting.pop(0).callback(None)
+    assert office.fake.recipients == ["first@b.example", "mail@b.example", "notice@b.example"]
+
+
+def test_mail_follows_its_route_into_another_lane(tmp_path: Path) -> None:
+    """A smart host was configured while it waited."""
+    office = Office(tmp_path)
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example")
+    office.fake._lane = lambda route, recipient: "smarthost"
+    office.fake.failures.clear()
+    office.pass_time(3600)
+    assert office.entries() == []
+    assert len(office.fake.sent) == 2
+
+
+def test_a_held_message_is_not_tried_until_it_is_released(office: Office) -> None:
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example")
+    run(office.spool.hold(EVERYTHING, HELD_BY_OPERATOR, ""))
+    run(office.dispatcher.changed())
+    office.pass_time(7 * 86400)
+    assert len(office.fake.sent) == 1
+    assert office.inbox("alice@example.com") == []
+    office.fake.failures.clear()
+    assert run(office.dispatcher.release(EVERYTHING)) == 1
+    assert len(office.fake.sent) == 2
+
+
+def test_a_retry_goes_at_once(office: Office) -> None:
+    office.fake.failures["b.example"] = UNREACHED
+    for _ in range(5):
+        office.send("a@b.example")
+    office.fake.failures.clear()
+    tried = len(office.fake.sent)
+    run(office.dispatcher.retry(EVERYTHING))
+    assert len(office.fake.sent) == tried + 5
+    assert office.entries() == []
+
+
+def test_a_release_in_the_future_goes_in_time(office: Office) -> None:
+    office.send("a@b.example", hold_until=office.clock.seconds() + 600)
+    office.clock.advance(599)
+    assert office.fake.sent == []
+    office.clock.advance(1)
+    assert office.fake.recipients == ["a@b.example"]
+
+
+@pytest.mark.parametrize("back", [3600.0, 40_000_000.0])
+def test_a_clock_put_back_does_not_stop_the_queue(tmp_path: Path, back: float) -> None:
+    office = Office(tmp_path, retry_first=100)
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example")
+    office.clock.rightNow -= back
+    office.fake.failures.clear()
+    office.send("a@c.example")
+    office.clock.advance(101)
+    office.send("b@c.example")
+    assert "a@b.example" in office.fake.recipients[1:]
+
+
+def test_a_clock_put_forward_gives_nothing_up_unseen(tmp_path: Path) -> None:
+    """And what fails then does not fail over and over."""
+    office = Office(tmp_path)
+    office.fake.failures["b.example"] = LATER
+    for _ in range(10):
+        office.send("a@b.example")
+    office.clock.rightNow += 400 * 86400
+    office.send("a@c.example")
+    assert len(office.fake.sent) == 10 + 1 + 10
+    assert len(office.entries()) == 10
+
+
+def test_a_due_time_of_a_wrong_clock_is_mended_at_the_start(office: Office) -> None:
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example")
+    run(office.dispatcher.stop())
+    office.clock.rightNow -= 400 * 86400
+    office.fake.failures.clear()
+    office.dispatcher.start()
+    assert office.entries() == []
+
+
+def test_a_stop_waits_for_what_is_under_way(office: Office) -> None:
+    office.fake.hold = True
+    for _ in range(5):
+        office.send("a@b.example")
+    ended: list[object] = []
+    office.start_stop(ended)
+    office.fake.waiting.pop(0).callback(None)
+    assert ended == []
+    office.fake.waiting.pop(0).callback(None)
+    assert ended == [None]
+    assert len(office.fake.sent) == 2
+    assert len(office.entries()) == 3
+
+
+def test_a_stop_does_not_wait_for_ever(office: Office) -> None:
+    office.fake.hold = True
+    office.send("a@b.example")
+    ended: list[object] = []
+    office.start_stop(ended)
+    office.clock.advance(GRACE)
+    assert ended == [None]
+    assert len(office.entries()) == 1
+
+
+def test_many_lanes_are_forgotten_when_they_are_empty(office: Office) -> None:
+    for number in range(50):
+        office.send(f"a@b{number}.example")
+    assert office.dispatcher._lanes == {}
+    assert len(office.fake.sent) == 50
+
+
+def test_recipients_are_kept_whole(office: Office) -> None:
+    """What the relay is to pass on (RFC 3461 §5.2.1, RFC 8689 §2)."""
+    recipient = Recipient(address("a@b.example"), RELAY, ("SUCCESS", "DELAY"), "rfc822;a@b.example")
+    transaction = MailTransaction(
+        ALICE.address, (recipient,), ALICE.principal, True, True, "QQ", "HDRS", require_tls=True
+    )
+    office.take(transaction)
+    assert replace(office.fake.sent[0][0], hold_until=0.0) == transaction
