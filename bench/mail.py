@@ -50,12 +50,17 @@ class Sink:
                 stderr=subprocess.DEVNULL,
             )
         deadline = time.monotonic() + 10
-        while True:
-            with suppress(OSError):
-                return socket.create_connection(("127.0.0.1", self.port)).close()
+        while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("smtp-sink did not start")
             time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+        except OSError:
+            return False
+        return True
 
     def count(self) -> int:
         """Messages taken so far."""
