@@ -96,10 +96,12 @@ _SECTIONS = tuple(section.name for section in fields(Config))
 
 
 def _cached(directory: IDirectory, config: Config, reactor: Any) -> CachedDirectory:
-    """The directory behind a memory; only the embedded one is near enough to be asked for each address."""
+    """The directory behind a memory, which whoever changes the embedded one through the daemon tells to forget."""
     if config.directory.backend == "local":
         local = config.directory.local
-        return CachedDirectory(directory, reactor, local.cache_ttl, local.cache_negative_ttl)
+        return CachedDirectory(
+            directory, reactor, local.cache_ttl, local.cache_negative_ttl, find_ttl=local.cache_ttl
+        )
     ldap = config.directory.ldap
     times = (ldap.cache_ttl, ldap.cache_negative_ttl)
     return CachedDirectory(directory, reactor, *times, find_ttl=ldap.cache_ttl, stale=ldap.cache_stale_max)

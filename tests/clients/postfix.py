@@ -109,16 +109,18 @@ class Postfix:
     def start(self) -> None:
         """Start, and wait until it takes connections."""
         self._postfix("check")
-        self.process = subprocess.Popen(
-            ["/usr/lib/postfix/sbin/master", "-c", str(self._configuration), "-d"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with open(self.directory / "errors", "wb") as errors:
+            self.process = subprocess.Popen(
+                ["/usr/lib/postfix/sbin/master", "-c", str(self._configuration), "-d"],
+                stdout=errors,
+                stderr=errors,
+                start_new_session=True,
+            )
         deadline = time.monotonic() + START_TIME
         while "daemon started" not in self.log:
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"Postfix did not start:\n{self.log}")
+                errors_and_log = (self.directory / "errors").read_text() + self.log
+                raise AssertionError(f"Postfix did not start:\n{errors_and_log}")
             time.sleep(0.05)
 
     def stop(self) -> None:
