@@ -119,9 +119,9 @@ def test_a_recipient_who_is_nobody_comes_back_as_a_notice(hosts: Pair) -> None:
 def test_a_forged_author_is_refused_at_the_end_of_data(hosts: Pair) -> None:
     """DMARC says reject."""
     _, there = hosts
-    with smtplib.SMTP("127.0.0.1", there.ports["smtp"], "mail.example.org") as client:
-        with pytest.raises(smtplib.SMTPDataError) as refused:
-            client.sendmail("ceo@example.org", ["bob@example.net"], b"From: ceo@example.org\r\n\r\npay me\r\n")
+    client = smtplib.SMTP("127.0.0.1", there.ports["smtp"], "mail.example.org")
+    with client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail("ceo@example.org", ["bob@example.net"], b"From: ceo@example.org\r\n\r\npay me\r\n")
     assert refused.value.smtp_code == 550 and b"5.7.1" in refused.value.smtp_error
 
 

@@ -100,6 +100,7 @@ class NetworkExchange:
         protocol = _Stream(server, question, identifier)
         try:
             factory = Factory.forProtocol(lambda: protocol)
+            factory.noisy = False
             await endpoint(self._reactor, server.host, server.port, timeout).connect(factory)
         except (ConnectError, ConnectionClosed, OSError) as fault:
             raise Silent(str(server)) from fault

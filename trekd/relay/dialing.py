@@ -70,8 +70,10 @@ class Dialer:
         """
         kind = TCP6ClientEndpoint if ":" in hop.address else TCP4ClientEndpoint
         endpoint = kind(self._reactor, hop.address, hop.port, timeout=self._config.connect_timeout)
+        factory = Factory.forProtocol(lambda: Wire(self._reactor))
+        factory.noisy = False
         try:
-            wire: Any = await endpoint.connect(Factory.forProtocol(lambda: Wire(self._reactor)))
+            wire: Any = await endpoint.connect(factory)
         except TimeoutError:
             raise RemoteDeferred(hop.place, "no connection in time", "4.4.1") from None
         except ConnectError as error:

@@ -133,7 +133,9 @@ class PolicyFetch:
         kind = TCP6ClientEndpoint if ":" in address else TCP4ClientEndpoint
         page = _Page(request(host, PATH))
         endpoint = wrapClientTLS(options, kind(self._reactor, address, self._port, timeout))
-        await endpoint.connect(Factory.forProtocol(lambda: page))
+        factory = Factory.forProtocol(lambda: page)
+        factory.noisy = False
+        await endpoint.connect(factory)
         timer = self._reactor.callLater(timeout, page.give_up)
         try:
             return await page.octets
