@@ -51,6 +51,13 @@ failure_delay = 0
 """
 
 
+NO_NAMES = """
+[dns]
+servers = ["127.0.0.1:1"]
+"""
+"""Nobody answers there: mail to other hosts waits, and no test asks the world's name servers."""
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nobody uses now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
@@ -73,6 +80,7 @@ class Daemon:
         self.config = directory / "trekmail.toml"
         self.certificate, _ = make_certificate(directory, "mail.example.com", "localhost")
         lines = (f'{name} = ["tcp:{port}:interface={address}"]' for name, port in self.ports.items())
+        more += "" if "[dns]" in more else NO_NAMES
         self.config.write_text(CONFIG.format(ports="\n".join(lines), more=more, reception=reception))
         self.process: subprocess.Popen[bytes] | None = None
 
