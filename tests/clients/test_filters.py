@@ -90,3 +90,19 @@ def test_what_trekctl_refuses(filtering: Daemon) -> None:
     told = filtering.trekctl("vacation", "set", "bob@example.com", "--stdin", *wrong, input="x", status=1)
     assert "an end after the beginning" in told
     assert filtering.trekctl("vacation", "set", "bob@example.com", "--stdin", "--from", "soon", input="x", status=2)
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_who_gets_an_address_later_gets_no_forwards(own_daemon: Daemon, running: bool) -> None:
+    """Removed by the daemon, or on the files."""
+    own_daemon.start()
+    own_daemon.trekctl("forward", "set", "alice@example.com", "bob@example.com")
+    if not running:
+        own_daemon.stop()
+    own_daemon.trekctl("account", "remove", "alice@example.com")
+    own_daemon.trekctl("account", "add", "alice@example.com", "--password-stdin", input="another horse\n")
+    if not running:
+        own_daemon.start()
+    assert "bob@example.com" not in own_daemon.trekctl("forward", "show", "alice@example.com", status=None)
+    assert b"250" in hand_in(own_daemon, "alice@example.com", "new")
+    assert subjects(own_daemon, "bob") == []

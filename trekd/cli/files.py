@@ -20,7 +20,8 @@ from trekd.cli.control import Path, checked, octets_of
 from trekd.config.schema import Config
 from trekd.directory.interfaces import IAccountAdministration, IDirectoryDiagnosis
 from trekd.errors import ConfigFault
-from trekd.opening import open_directory, open_keys, open_resolver, open_store, own_sts_policy
+from trekd.filters.interfaces import ISettings
+from trekd.opening import open_directory, open_keys, open_resolver, open_settings, open_store, own_sts_policy
 from trekd.portal.plans import Plans
 from trekd.store.interfaces import IStore
 from trekd.web.collaborators import Collaborators
@@ -53,6 +54,7 @@ class FileControl:
         _begin_logging(is_debugging)
         self._config = config
         self._store: IStore | None = None
+        self._settings: ISettings | None = None
         if not _reactor.running:
             _reactor.startRunning(installSignalHandlers=False)
         with _rights_of_owner(config.server.data_dir):
@@ -66,6 +68,7 @@ class FileControl:
                 self._open_store,
                 Plans(config.plans).quota,
                 diagnosis=IDirectoryDiagnosis(self._directory, None),
+                settings=self._open_settings,
                 keys=open_keys(config, _at_once),
                 resolver=open_resolver(config.dns, _reactor),
                 sts_policy=lambda: own_sts_policy(config),
@@ -88,12 +91,19 @@ class FileControl:
         """See L{Control.close<trekd.cli.control.Control.close>}."""
         if self._store is not None:
             self._wait(self._store.close())
+        if self._settings is not None:
+            self._wait(self._settings.close())
         self._wait(self._directory.close())
 
     def _open_store(self) -> IStore:
         if self._store is None:
             self._store = open_store(self._config, _reactor)
         return self._store
+
+    def _open_settings(self) -> ISettings:
+        if self._settings is None:
+            self._settings = open_settings(self._config, _at_once)
+        return self._settings
 
     def _perform(self, method: str, path: Path, body: object, query: Mapping[str, str]) -> Any:
         reply = self._wait(perform(self._operations, Call(method, path, query, octets_of(body))))

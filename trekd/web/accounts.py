@@ -95,9 +95,16 @@ class AccountOperations:
         return {}
 
     async def remove(self, address: str, with_mail: bool) -> Facts:
-        """Remove an account and end its sessions; with its mail when that is asked for."""
+        """
+        Remove an account, what it has set, and its sessions; with its mail when that is asked for.
+
+        Whoever gets the address later must not get its forwards.
+        """
         parsed = full_address(address)
         await self._with.required_administration().remove(parsed)
+        settings = self._with.settings()
+        if settings is not None:
+            await settings.forget(parsed.principal)
         _log.info("account {principal} removed", principal=parsed.principal, with_mail=with_mail)
         ended = 0 if self._with.ledger is None else self._with.ledger.kick(principal=parsed.principal)
         if with_mail:
