@@ -54,6 +54,8 @@ failure_delay = 0
 NO_NAMES = """
 [dns]
 servers = ["127.0.0.1:1"]
+timeout = 1
+attempts = 1
 """
 """Nobody answers there: mail to other hosts waits, and no test asks the world's name servers."""
 
