@@ -36,6 +36,7 @@ fuzz: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(PY) -m bench
+	$(PY) -m bench.delivery
 
 tools:
 	@tests/tools/programs.sh

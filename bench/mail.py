@@ -40,8 +40,9 @@ PATIENCE = 60.0
 class Sink:
     """Postfix's own C{smtp-sink}: takes everything and counts."""
 
-    def __init__(self, directory: Path) -> None:
-        self.port = free_ports(1)[0]
+    def __init__(self, directory: Path, port: int = 0) -> None:
+        """@param port: to listen at; 0 for any."""
+        self.port = port or free_ports(1)[0]
         self._counts = directory / "sink"
         with open(self._counts, "wb") as counts:
             self._process = subprocess.Popen(
