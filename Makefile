@@ -37,6 +37,7 @@ fuzz: $(VENV)/ready
 bench: $(VENV)/ready
 	$(PY) -m bench
 	$(PY) -m bench.delivery
+	$(PY) -m bench.large
 
 tools:
 	@tests/tools/programs.sh
