@@ -209,6 +209,45 @@ class StoreCorrupt(Broken):
     """Stored octets contradict themselves; found by a read or by C{check()}."""
 
 
+# --- Collections ----------------------------------------------------------------------------------
+
+
+class CollectionRefused(Refused):
+    """What only calendars, address books and files refuse; to a mail protocol these are all alike."""
+
+
+class NoSuchCollection(CollectionRefused):
+    """The calendar, address book or folder does not exist (or was removed meanwhile)."""
+
+
+class CollectionExists(CollectionRefused):
+    """The name is taken by a collection."""
+
+
+class NoSuchItem(CollectionRefused):
+    """The item does not exist (or was removed meanwhile)."""
+
+
+class ConditionFailed(CollectionRefused):
+    """The item is not in the state that the client asked for (RFC 9110 §13.1)."""
+
+
+class UIDTaken(CollectionRefused):
+    """
+    Another item of the collection has the same UID (RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1).
+
+    @ivar name: of that item.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class SyncTokenExpired(CollectionRefused):
+    """The changes behind a sync token are not remembered any more, or it was never given out (RFC 6578 §3.2)."""
+
+
 # --- Mail transport -------------------------------------------------------------------------------
 
 

@@ -156,6 +156,7 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.MailLoop: _no("[CANNOT] The message goes in circles"),
     errors.BadMessage: _no("[CANNOT] The message is malformed"),
     errors.QueueFull: _no("[UNAVAILABLE] The server is busy; try again later"),
+    errors.CollectionRefused: _no("[CANNOT] The calendar or address book does not permit that"),
 }
 
 

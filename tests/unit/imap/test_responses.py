@@ -11,6 +11,9 @@ from trekd.imap.responses import SERVER_BUG, answer, has_row
 
 
 def _tree(root: type[errors.TrekError]) -> list[type[errors.TrekError]]:
+    """Every class; what calendars and address books refuse has one answer for all."""
+    if root is errors.CollectionRefused:
+        return [root]
     return [root, *(below for kind in root.__subclasses__() for below in _tree(kind))]
 
 
