@@ -219,9 +219,9 @@ def relay(host: Ours | Theirs, gate: Gate, directory: Path) -> Result:
     for client in clients:
         client.close()
     wanted = RELAYED // len(clients) * len(clients)
-    if host.waiting() != wanted:
-        raise RuntimeError(f"{host.name}: {host.waiting()} messages wait, not {wanted}")
     _settle(host)
+    if (waiting := host.waiting()) != wanted:
+        raise RuntimeError(f"{host.name}: {waiting} messages wait, not {wanted}")
     sink = Sink(directory, gate.port)
     try:
         used = mail.cpu(host)
