@@ -235,7 +235,8 @@ class LaneState:
 
     @ivar window: messages that may be on their way at once; C{active}: those that are.
     @ivar closed: why nothing can be sent until its owner has changed something; C{""} when it can.
-    @ivar rests_until: Unix seconds, 0 when it does not rest; C{failure}: why it does.
+    @ivar rests_until: Unix seconds, 0 when it does not rest; C{failure}: why its server cannot be reached.
+    @ivar since: Unix seconds since when it is closed or its server cannot be reached, 0 when neither.
     """
 
     name: str
@@ -244,6 +245,7 @@ class LaneState:
     closed: str
     rests_until: float
     failure: str
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
