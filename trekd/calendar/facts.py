@@ -14,7 +14,7 @@ from trekd.calendar.overlap import SPAN_LIMIT, spans
 from trekd.calendar.times import UTC
 
 _TEXTS = frozenset(
-    ("SUMMARY", "DESCRIPTION", "LOCATION", "CATEGORIES", "COMMENT", "CONTACT", "RESOURCES", "STATUS", "URL")
+    ("UID", "SUMMARY", "DESCRIPTION", "LOCATION", "CATEGORIES", "COMMENT", "CONTACT", "RESOURCES", "STATUS", "URL")
 )
 _PEOPLE = frozenset(("ATTENDEE", "ORGANIZER"))
 

@@ -171,8 +171,8 @@ def _check_required(found: CalendarObject) -> None:
         for each in found.timings:
             for line in each.component.every("FREEBUSY"):
                 list(free_busy_periods(line, "FREEBUSY"))
-    if found.component == "VAVAILABILITY" and found.master:
-        for inner in found.master.component.inside("AVAILABLE"):
+    if found.component == "VAVAILABILITY":
+        for inner in (inner for each in found.timings for inner in each.component.inside("AVAILABLE")):
             if read_timing(inner, found.zones).start is None:
                 raise InvalidCalendar("AVAILABLE: no DTSTART")
 

@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from trekd.calendar.contentlines import Component
 from trekd.calendar.objects import CalendarObject
 from trekd.calendar.recurrence import Bounds, Instance, instances
+from trekd.calendar.spans import Span
 from trekd.calendar.times import ALWAYS, EARLIEST, LATEST, UTC, Window, Zone, read_moment
 from trekd.calendar.timing import Timing, free_busy_periods
 from trekd.errors import InvalidCalendar, TooManyInstances
-
-Span = tuple[int, int, str]
-"""Start, end and busy letter: C{B} busy, C{T} tentative, C{U} unavailable, C{F} free."""
 
 SPAN_LIMIT = 400
 """Spans of one object that are kept."""
@@ -25,7 +23,8 @@ SPAN_LIMIT = 400
 HORIZON = 150 * 366 * 86400
 """Seconds after an object's first time in which its spans lie: longer than anybody's birthdays."""
 
-_LETTERS = {"BUSY-TENTATIVE": "T", "BUSY-UNAVAILABLE": "U", "FREE": "F"}
+LETTERS = {"BUSY-TENTATIVE": "T", "BUSY-UNAVAILABLE": "U", "FREE": "F"}
+"""FBTYPE and BUSYTYPE; everything else is C{B}."""
 
 
 def is_within(span: Span, window: Window) -> bool:
@@ -133,7 +132,7 @@ def free_busy_spans(timing: Timing) -> Iterator[Span]:
         start, end = timing.start.seconds(UTC), timing.end.seconds(UTC) + 1
         yield start, max(start, end), "F"
     for line in timing.component.every("FREEBUSY"):
-        letter = _LETTERS.get((line.parameter("FBTYPE") or "").upper(), "B")
+        letter = LETTERS.get((line.parameter("FBTYPE") or "").upper(), "B")
         for period in free_busy_periods(line, "FREEBUSY"):
             yield (*period.bounds(UTC), letter)
 

@@ -153,8 +153,8 @@ class ZoneTable:
 
 @cache
 def _database() -> dict[str, str]:
-    """Every name of the system's database by itself in lower case."""
-    return {name.lower(): name for name in available_timezones()}
+    """Every name of the system's database by itself in lower case; not where this host happens to be."""
+    return {name.lower(): name for name in available_timezones() - {"localtime", "posixrules", "Factory"}}
 
 
 @lru_cache(_MOST_NAMES)

@@ -24,6 +24,7 @@ def test_an_event() -> None:
     assert facts.open_from is None
     assert not facts.is_floating
     assert facts.texts == (
+        ("UID", "1"),
         ("SUMMARY", "strasse, 1"),
         ("CATEGORIES", "work"),
         ("CATEGORIES", "a,b"),
