@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from trekd.calendar.contentlines import Component, Property, write
 from trekd.calendar.objects import CalendarObject
-from trekd.calendar.overlap import busy_letter, free_busy_spans
+from trekd.calendar.overlap import free_busy_spans
 from trekd.calendar.recurrence import BOUNDS, Bounds, instances
 from trekd.calendar.spans import Span, clipped, merged, without
 from trekd.calendar.times import Window, Zone, utc_value
@@ -69,7 +69,7 @@ def object_spans(
         return tuple(clipped((span for each in found.timings for span in free_busy_spans(each)), window))
     if found.component != "VEVENT":
         return ()
-    every = ((each.start, each.end, busy_letter(each.timing)) for each in instances(found, window, floating, bounds))
+    every = ((each.start, each.end, each.timing.letter) for each in instances(found, window, floating, bounds))
     return tuple(clipped(every, window))
 
 

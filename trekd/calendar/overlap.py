@@ -41,7 +41,7 @@ def span_of(each: Instance) -> Span:
         return (*_to_do(each), "F")
     if each.timing.kind == "VJOURNAL" and each.moment is None:
         return (LATEST, EARLIEST, "F")
-    return each.start, each.end, busy_letter(each.timing)
+    return each.start, each.end, each.timing.letter
 
 
 def spans(found: CalendarObject, floating: Zone, limit: int) -> tuple[tuple[Span, ...], int | None]:
@@ -74,17 +74,6 @@ def _is_uneven(found: CalendarObject) -> bool:
     """Whether instances may come out of order where clocks change, or by widened spans."""
     master = found.master
     return found.component == "VTODO" or (master is not None and any(each.is_within_days for each in master.rules))
-
-
-def busy_letter(timing: Timing) -> str:
-    """How a component counts for free-busy (RFC 4791 §7.10): only an opaque VEVENT takes time."""
-    component = timing.component
-    status = component.value("STATUS").strip().upper()
-    if timing.kind != "VEVENT" or status == "CANCELLED":
-        return "F"
-    if component.value("TRANSP").strip().upper() == "TRANSPARENT":
-        return "F"
-    return "T" if status == "TENTATIVE" else "B"
 
 
 # --- VTODO ----------------------------------------------------------------------------------------

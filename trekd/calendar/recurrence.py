@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import merge
 from itertools import pairwise
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
 from trekd.calendar.objects import CalendarObject
 from trekd.calendar.rules import Budget, BudgetSpent, Range, Rule, occurrences
@@ -83,17 +85,13 @@ def instances(
     """
     left = bounds.instances
     try:
-        for each in merge(*_streams(found, window, floating, Budget(bounds.steps)), key=_start):
+        for each in merge(*_streams(found, window, floating, Budget(bounds.steps)), key=attrgetter("start")):
             if left <= 0:
                 raise TooManyInstances(bounds.instances)
             left -= 1
             yield each
     except BudgetSpent:
         raise TooManyInstances(bounds.instances) from None
-
-
-def _start(each: Instance) -> int:
-    return each.start
 
 
 def single(timing: Timing, floating: Zone) -> Instance:
@@ -118,7 +116,7 @@ def _streams(
     master = found.master
     if master is not None and (not master.is_recurring or master.start is None):
         fixed.append(single(master, floating))
-    yield iter(sorted((each for each in fixed if _touches(each, window)), key=_start))
+    yield iter(sorted((each for each in fixed if _touches(each, window)), key=attrgetter("start")))
     if master is None or master.start is None or not master.is_recurring:
         return
     series = _Series(found, master, floating, budget)
@@ -140,6 +138,19 @@ class _Segment:
     until: int | None
 
 
+class _Recurrence(NamedTuple):
+    """
+    A member of a recurrence set.
+
+    @ivar seconds: when it starts.
+    @ivar period: of an RDATE that has an end of its own.
+    """
+
+    seconds: int
+    moment: Moment
+    period: Period | None
+
+
 class _Series:
     """A recurring master component with its exceptions."""
 
@@ -150,6 +161,7 @@ class _Series:
         self._zone = master.start.zone or floating
         self._floating = floating
         self._budget = budget
+        self._exact = master.exact_length(floating)
         self._overrides = [each for each in found.overrides if each.recurrence_id is not None]
         self._seconds: set[int] = set()
         self._days: set[datetime] = set()
@@ -187,29 +199,37 @@ class _Series:
         since = max(_or(segment.since, EARLIEST), _or(window.start, EARLIEST) - shift - length) - slack
         until = min(_or(segment.until, LATEST), _or(window.end, LATEST) - shift) + slack
         last = None
-        for moment, period in self._recurrences(since, until):
-            seconds = moment.seconds(self._floating)
+        for seconds, moment, period in self._recurrences(since, until):
             if seconds == last or (segment.since is not None and seconds < segment.since):
                 continue
             if segment.until is not None and seconds >= segment.until:
                 break
             last = seconds
-            if self._identity(moment) in self._seconds or self._midnight(moment) in self._days:
+            if self._is_replaced(seconds, moment):
                 continue
-            each = self._instance(timing, moment, period)
+            each = self._instance(timing, _Recurrence(seconds, moment, period))
             if _touches(each, window):
                 yield each
 
-    def _midnight(self, moment: Moment) -> datetime | None:
-        return datetime.combine(moment.local.date(), datetime.min.time()) if self._days else None
+    def _is_replaced(self, seconds: int, moment: Moment) -> bool:
+        """Whether an exception or an override names a recurrence."""
+        if not self._seconds and not self._days:
+            return False
+        if (self._identity(moment) if moment.is_date != self._start.is_date else seconds) in self._seconds:
+            return True
+        return bool(self._days) and datetime.combine(moment.local.date(), datetime.min.time()) in self._days
 
-    def _instance(self, timing: Timing, moment: Moment, period: Period | None) -> Instance:
-        start = moment if timing is self._master else self._shifted(timing, moment)
-        seconds = start.seconds(self._floating)
+    def _instance(self, timing: Timing, found: _Recurrence) -> Instance:
+        start, seconds = found.moment, found.seconds
+        if timing is self._master:
+            if found.period is not None:
+                end = found.period.bounds(self._floating)[1]
+            else:
+                end = seconds + self._exact if self._exact is not None else timing.end_after(start, self._floating)
+            return Instance(seconds, end, timing, start, start)
+        start = self._shifted(timing, start)
         end = timing.end_after(start, self._floating)
-        if period is not None and timing is self._master:
-            end = period.bounds(self._floating)[1]
-        return Instance(seconds, end, timing, start, moment)
+        return Instance(start.seconds(self._floating), end, timing, start, found.moment)
 
     def _shift(self, timing: Timing) -> int:
         """How much later than the recurrence identifier a segment's instances start, about."""
@@ -243,7 +263,7 @@ class _Series:
             return 0
         return 3 * 3600 if any(rule.is_within_days for rule in self._master.rules) else DAY + 3600
 
-    def _recurrences(self, since: int, until: int) -> Iterator[tuple[Moment, Period | None]]:
+    def _recurrences(self, since: int, until: int) -> Iterator[_Recurrence]:
         """The recurrence set without exceptions, by time, at least what lies between two instants."""
         wanted = Range(
             self._start.local,
@@ -251,19 +271,23 @@ class _Series:
             self._zone.local(min(until, LATEST)),
         )
         streams = [self._of_rule(rule, wanted) for rule in self._master.rules]
+        if len(streams) == 1 and not self._master.added and self._last(self._master.rules[0]) >= self._start.local:
+            return streams[0]
         dates = [self._added(each) for each in self._master.added]
-        dates.append((self._start, None))
+        dates.append(_Recurrence(self._start.seconds(self._floating), self._start, None))
         self._budget.spend(len(dates))
-        streams.append(iter(sorted(dates, key=lambda each: each[0].seconds(self._floating))))
-        return merge(*streams, key=lambda each: each[0].seconds(self._floating))
+        streams.append(iter(sorted(dates, key=itemgetter(0))))
+        return merge(*streams, key=itemgetter(0))
 
-    def _added(self, each: Moment | Period) -> tuple[Moment, Period | None]:
-        return (each.start, each) if isinstance(each, Period) else (each, None)
+    def _added(self, each: Moment | Period) -> _Recurrence:
+        moment, period = (each.start, each) if isinstance(each, Period) else (each, None)
+        return _Recurrence(moment.seconds(self._floating), moment, period)
 
-    def _of_rule(self, rule: Rule, wanted: Range) -> Iterator[tuple[Moment, Period | None]]:
+    def _of_rule(self, rule: Rule, wanted: Range) -> Iterator[_Recurrence]:
         until = min(wanted.until, self._last(rule))
         every = occurrences(rule, Range(wanted.start, wanted.since, until), self._budget)
-        return ((self._start.at(local), None) for local in every)
+        seconds, start = self._zone.seconds, self._start
+        return (_Recurrence(seconds(local), Moment(local, start.zone, start.is_date), None) for local in every)
 
     def _last(self, rule: Rule) -> datetime:
         """UNTIL on the clock of DTSTART; a date reaches to its end (RFC 5545 §3.3.10)."""

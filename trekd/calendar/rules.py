@@ -234,6 +234,8 @@ def _plain(rule: Rule, wanted: Range, budget: Budget) -> Iterator[datetime]:
     step = timedelta(seconds=unit * rule.interval)
     number = max(0, -((wanted.start - wanted.since) // step)) if wanted.since > wanted.start else 0
     last = (min(wanted.until, datetime(_LAST_YEAR, 12, 31)) - wanted.start) // step
+    if wanted.start <= wanted.until:
+        last = max(last, 0)
     if rule.count is not None:
         last = min(last, rule.count - 1)
     while number <= last:

@@ -34,6 +34,7 @@ class Timing:
     @ivar and_future: RANGE=THISANDFUTURE.
     @ivar added: RDATE; a L{Period} has an end of its own.
     @ivar removed: EXDATE.
+    @ivar letter: how it counts for free-busy (RFC 4791 §7.10): only an opaque VEVENT takes time.
     """
 
     component: Component
@@ -46,6 +47,7 @@ class Timing:
     rules: tuple[Rule, ...] = ()
     added: tuple[Moment | Period, ...] = ()
     removed: tuple[Moment, ...] = ()
+    letter: str = "F"
 
     @property
     def is_recurring(self) -> bool:
@@ -59,6 +61,18 @@ class Timing:
         return any(each is not None and each.zone is None for each in moments) or any(
             (each.start if isinstance(each, Period) else each).zone is None for each in self.added
         )
+
+    def exact_length(self, floating: Zone) -> int | None:
+        """
+        Seconds that every occurrence lasts; C{None} when that depends on where clocks change.
+        """
+        if self.start is None or self.start.is_date:
+            return None
+        if self.end is not None:
+            return max(0, self.end.seconds(floating) - self.start.seconds(floating))
+        if self.duration is None:
+            return 0
+        return max(0, self.duration.seconds) if not self.duration.days else None
 
     def end_after(self, start: Moment, floating: Zone) -> int:
         """
@@ -119,7 +133,15 @@ def read_timing(component: Component, zones: ZoneTable) -> Timing:
         tuple(read_rule(value, start) for value in rules) if start else (),
         tuple(moment for each in added for moment in _listed(each, zones)) if start else (),
         tuple(_dates(removed, zones)) if start else (),
+        _letter(component) if kind == "VEVENT" else "F",
     )
+
+
+def _letter(component: Component) -> str:
+    status = component.value("STATUS").strip().upper()
+    if status == "CANCELLED" or component.value("TRANSP").strip().upper() == "TRANSPARENT":
+        return "F"
+    return "T" if status == "TENTATIVE" else "B"
 
 
 _MOMENTS = ("DTSTART", "DTEND", "DUE", "RECURRENCE-ID")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -95,21 +95,29 @@ class _Changes:
 
 @dataclass(frozen=True, slots=True)
 class ContentZone:
-    """A zone as its VTIMEZONE describes it."""
+    """A zone as its VTIMEZONE describes it; remembers what it worked out, at most seven spans of years."""
 
     name: str
     observances: tuple[_Observance, ...]
+    known: dict[int, _Changes] = field(default_factory=dict, compare=False, repr=False)
 
     def seconds(self, local: datetime) -> int:
         """As L{Zone.seconds}."""
-        changes = _changes(self.observances, _span_of(local.year))
+        changes = self._changes(local.year)
         clock = wall_seconds(local)
         return clock - changes.offsets[bisect_right(changes.clocks, clock)]
 
     def local(self, seconds: int) -> datetime:
         """As L{Zone.local}."""
-        changes = _changes(self.observances, _span_of(wall_clock(seconds).year))
+        changes = self._changes(wall_clock(seconds).year)
         return wall_clock(seconds + changes.offsets[bisect_right(changes.instants, seconds)])
+
+    def _changes(self, year: int) -> _Changes:
+        span = _span_of(year)
+        found = self.known.get(span)
+        if found is None:
+            found = self.known[span] = _changes(self.observances, span)
+        return found
 
 
 class ZoneTable:
@@ -225,7 +233,6 @@ def _span_of(year: int) -> int:
     return min(max(year, _FIRST_YEAR), _LAST_YEAR) // _SPAN * _SPAN
 
 
-@lru_cache(_MOST_NAMES)
 def _changes(observances: tuple[_Observance, ...], span: int) -> _Changes:
     """The changes of offset in some years, and the last one before them."""
     try:
