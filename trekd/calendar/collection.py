@@ -31,17 +31,17 @@ def joined(calendars: Iterable[Component], properties: Iterable[Property] = ()) 
     """
     head = Component("VCALENDAR", (Property("VERSION", "2.0"), *properties))
     yield write(head).removesuffix(b"END:VCALENDAR\r\n")
-    zones: dict[str, list[Component]] = {}
+    zones: dict[str, dict[Component, int]] = {}
     for calendar in calendars:
         renamed: dict[str, str] = {}
         for zone in calendar.inside("VTIMEZONE"):
             tzid = zone.value("TZID")
-            known = zones.setdefault(tzid, [])
+            known = zones.setdefault(tzid, {})
             if zone not in known and (not known or named_zone(tzid) is None):
-                known.append(zone)
-                yield write(_renamed(zone, {tzid: _name(tzid, len(known))}))
+                known[zone] = len(known) + 1
+                yield write(_renamed(zone, {tzid: _name(tzid, known[zone])}))
             if zone in known:
-                renamed[tzid] = _name(tzid, known.index(zone) + 1)
+                renamed[tzid] = _name(tzid, known[zone])
         for each in calendar.components:
             if each.kind != "VTIMEZONE":
                 yield write(_renamed(each, renamed))

@@ -143,7 +143,7 @@ class Component:
 
 # --- Octets to tree -------------------------------------------------------------------------------
 
-_FOLD = re.compile(rb"\r*\n[ \t]")
+_FOLD = re.compile(rb"\r?\n[ \t]")
 _NAME = re.compile(r"(?:([^\s:;,\"=.\x00-\x1f\x7f]+)\.)?([^\s:;,\"=.\x00-\x1f\x7f]+)")
 _PARAMETER_NAME = re.compile(r"[^\s:;,\"=\x00-\x1f\x7f]+")
 _QUOTED = re.compile(r'"([^"\x00]*)"')
@@ -292,10 +292,13 @@ def _read_line(number: int, line: str) -> tuple[_Head, str]:
 
 def _head_end(line: str) -> int:
     """Where the colon stands that ends name and parameters, -1 without one."""
-    at = line.find(":")
-    while at >= 0 and line.count('"', 0, at) % 2:
-        at = line.find(":", at + 1)
-    return at
+    start = 0
+    for number, piece in enumerate(line.split('"')):
+        at = piece.find(":") if number % 2 == 0 else -1
+        if at >= 0:
+            return start + at
+        start += len(piece) + 1
+    return -1
 
 
 def _read_head(head: str) -> _Head | None:

@@ -17,6 +17,7 @@ from trekd.calendar.folding import COLLATIONS, collated, fold
 from trekd.calendar.objects import KINDS, CalendarObject
 from trekd.calendar.overlap import availability_span, free_busy_spans, is_within, span_of
 from trekd.calendar.recurrence import BOUNDS, Bounds, Instance, instances, single
+from trekd.calendar.rules import Budget
 from trekd.calendar.times import ALWAYS, UTC, Window, Zone
 from trekd.calendar.timing import Timing, read_property_moment
 from trekd.errors import (
@@ -179,6 +180,7 @@ class _Question:
         self._found = found
         self._floating = floating
         self._bounds = bounds
+        self._budget = Budget(4 * bounds.steps)
 
     def calendar(self, wanted: CompFilter) -> bool:
         if wanted.name != "VCALENDAR":
@@ -214,7 +216,7 @@ class _Question:
         """With a second more on either side, which a VTODO's conditions ask for."""
         start, end = window.start, window.end
         wider = Window(None if start is None else start - 1, None if end is None else end + 1)
-        return instances(found, wider, self._floating, self._bounds)
+        return instances(found, wider, self._floating, self._bounds, self._budget)
 
     def _conditions(self, wanted: CompFilter, timing: Timing) -> bool:
         """The properties and inner components that a comp-filter asks for, but its time range."""
@@ -249,8 +251,7 @@ class _Question:
             return alarm.rings_within(window, single(timing, self._floating))
         if timing.start is None and timing.end is None:
             return False
-        every = instances(self._found, alarm.reach(window), self._floating, self._bounds)
-        return any(each.timing is timing and alarm.rings_within(window, each) for each in every)
+        return any(alarm.rings_within(window, each) for each in self._described(timing, alarm.reach(window)))
 
     def _plain(self, wanted: CompFilter, scope: Component) -> bool:
         """A comp-filter on components that have no instances of their own."""
@@ -285,12 +286,15 @@ class _Question:
 
     def _instance_property(self, name: str, timing: Timing, window: Window) -> bool:
         """DTSTART, DTEND or DUE of any instance that a component describes (RFC 4791 §9.9)."""
-        for each in instances(self._found, window, self._floating, self._bounds):
-            if each.timing is timing:
-                at = each.start if name == "DTSTART" else each.end
-                if is_within((at, at, "F"), window):
-                    return True
-        return False
+        ends = (each.start if name == "DTSTART" else each.end for each in self._described(timing, window))
+        return any(is_within((at, at, "F"), window) for at in ends)
+
+    def _described(self, timing: Timing, window: Window) -> Iterator[Instance]:
+        """The instances in a window that a component describes: an override only its own."""
+        if timing.recurrence_id is not None and not timing.and_future:
+            return iter((single(timing, self._floating),))
+        every = instances(self._found, window, self._floating, self._bounds, self._budget)
+        return (each for each in every if each.timing is timing)
 
     def _takes_place(self, each: Property, window: Window) -> bool:
         try:

@@ -29,6 +29,12 @@ from trekd.errors import (
 KINDS = ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VAVAILABILITY")
 """Components that can be a calendar object."""
 
+_MOST_ZONES = 50
+"""Of one calendar object; each may take some milliseconds to understand."""
+
+_MOST_SEGMENTS = 100
+"""Overrides with RANGE=THISANDFUTURE, each of which is expanded by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectLimits:
@@ -135,6 +141,8 @@ def _components(calendar: Component) -> tuple[str, list[Component]]:
     if calendar.first("METHOD"):
         raise InvalidCalendarObject("METHOD")
     components = [each for each in calendar.components if each.kind != "VTIMEZONE"]
+    if len(calendar.components) - len(components) > _MOST_ZONES:
+        raise InvalidCalendarObject("too many VTIMEZONE")
     kinds = {each.kind for each in components}
     known = [kind for kind in KINDS if kind in kinds]
     if not components:
@@ -186,7 +194,7 @@ def _check_limits(found: CalendarObject, limits: ObjectLimits) -> None:
         explicit += len(each.added) + len(each.removed)
         if any(rule.count is not None and rule.count > limits.instances for rule in each.rules):
             raise TooManyInstances(limits.instances)
-    if explicit > limits.instances:
+    if explicit > limits.instances or sum(each.and_future for each in found.overrides) > _MOST_SEGMENTS:
         raise TooManyInstances(limits.instances)
     if limits.earliest is None and limits.latest is None:
         return

@@ -72,7 +72,11 @@ class Instance:
 
 
 def instances(
-    found: CalendarObject, window: Window = ALWAYS, floating: Zone = UTC, bounds: Bounds = BOUNDS
+    found: CalendarObject,
+    window: Window = ALWAYS,
+    floating: Zone = UTC,
+    bounds: Bounds = BOUNDS,
+    budget: Budget | None = None,
 ) -> Iterator[Instance]:
     """
     All instances that have a second in the window or touch it, by start.
@@ -81,11 +85,12 @@ def instances(
     conditions differ by component (RFC 4791 §9.9).
 
     @param floating: the zone of dates and of times without one (RFC 4791 §7.3).
+    @param budget: steps that several expansions share, instead of C{bounds.steps}.
     @raise TooManyInstances: there are more, or finding them would take more steps; those before were given out.
     """
     left = bounds.instances
     try:
-        for each in merge(*_streams(found, window, floating, Budget(bounds.steps)), key=attrgetter("start")):
+        for each in merge(*_streams(found, window, floating, budget or Budget(bounds.steps)), key=attrgetter("start")):
             if left <= 0:
                 raise TooManyInstances(bounds.instances)
             left -= 1
@@ -162,6 +167,8 @@ class _Series:
         self._floating = floating
         self._budget = budget
         self._exact = master.exact_length(floating)
+        periods = (each.bounds(floating) for each in master.added if isinstance(each, Period))
+        self._longest_period = max((end - start for start, end in periods), default=0)
         self._overrides = [each for each in found.overrides if each.recurrence_id is not None]
         self._seconds: set[int] = set()
         self._days: set[datetime] = set()
@@ -248,14 +255,10 @@ class _Series:
 
     def _longest(self, timing: Timing) -> int:
         """No instance of a segment is longer."""
-        lengths = [0]
-        if timing.start is not None:
-            lengths.append(timing.end_after(timing.start, self._floating) - timing.start.seconds(self._floating))
-        for each in self._master.added:
-            if isinstance(each, Period):
-                start, end = each.bounds(self._floating)
-                lengths.append(end - start)
-        return max(lengths)
+        if timing.start is None:
+            return self._longest_period
+        length = timing.end_after(timing.start, self._floating) - timing.start.seconds(self._floating)
+        return max(length, self._longest_period)
 
     def _slack(self, timing: Timing) -> int:
         """By how many seconds clocks that change may put an instance elsewhere than arithmetic does."""

@@ -90,6 +90,14 @@ class Rule:
         )  # fmt: skip
 
     @property
+    def weight(self) -> int:
+        """Steps that its lists add to each of its periods."""
+        days = len(self.bymonthday) + len(self.byday)
+        if self.freq == "YEARLY":
+            return 12 * days + len(self.byyearday) + 7 * len(self.byweekno)
+        return days if self.freq == "MONTHLY" else (days + len(self.byyearday)) // 16
+
+    @property
     def is_within_days(self) -> bool:
         """Whether it may come true several times a day."""
         return self.freq in _UNITS
@@ -253,7 +261,7 @@ def _by_period(rule: Rule, wanted: Range, budget: Budget) -> Iterator[datetime]:
     times = _Times(rule.byhour or (start.hour,), rule.byminute or (start.minute,), rule.bysecond or (start.second,))
     first = _period_of(rule, start)
     number = first + max(0, (_period_of(rule, since) - first) // rule.interval) * rule.interval
-    cost = {"YEARLY": 40, "MONTHLY": 4, "WEEKLY": 2, "DAILY": 1}[rule.freq]
+    cost = {"YEARLY": 40, "MONTHLY": 4, "WEEKLY": 2, "DAILY": 1}[rule.freq] + rule.weight
     last = _period_of(rule, wanted.until)
     while number <= last:
         budget.spend(cost)
@@ -427,7 +435,7 @@ def _first_week(year: int, wkst: int) -> int:
 
 def _within_days(rule: Rule, wanted: Range, budget: Budget) -> Iterator[datetime]:
     """Hours, minutes or seconds counted from DTSTART's, whole days, hours and minutes skipped that cannot match."""
-    unit, start, since = _UNITS[rule.freq], wanted.start, wanted.since
+    unit, start, since, cost = _UNITS[rule.freq], wanted.start, wanted.since, 1 + rule.weight
     inner = _Times(
         (0,),
         (rule.byminute or (start.minute,)) if unit == 3600 else (0,),
@@ -439,7 +447,7 @@ def _within_days(rule: Rule, wanted: Range, budget: Budget) -> Iterator[datetime
     last = min(wanted.until, datetime(_LAST_YEAR, 12, 31)).toordinal() * 86400 // unit + 86400 // unit
     places = rule.bysetpos
     while number < last:
-        budget.spend(1)
+        budget.spend(cost)
         skip = _ruled_out(rule, number * unit)
         if skip:
             after = (number * unit // skip + 1) * skip // unit

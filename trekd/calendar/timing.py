@@ -119,6 +119,8 @@ def read_timing(component: Component, zones: ZoneTable) -> Timing:
             added.append(each)
         elif name == "EXDATE":
             removed.append(each)
+    if len(rules) > _MOST_RULES:
+        raise InvalidCalendar("RRULE: too many")
     moments = {name: _moment(found[name], zones) for name in _MOMENTS if name in found}
     start = moments.get("DTSTART")
     rid = found.get("RECURRENCE-ID")
@@ -146,6 +148,9 @@ def _letter(component: Component) -> str:
 
 _MOMENTS = ("DTSTART", "DTEND", "DUE", "RECURRENCE-ID")
 _SINGLE = frozenset((*_MOMENTS, "DURATION"))
+
+_MOST_RULES = 20
+"""Of one component; RFC 5545 §3.8.5.3 advises one."""
 
 
 def read_property_moment(each: Property, zones: ZoneTable) -> Moment:

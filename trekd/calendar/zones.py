@@ -30,7 +30,7 @@ from trekd.calendar.times import (
 from trekd.calendar.zonenames import WINDOWS
 from trekd.errors import InvalidCalendar
 
-_STEPS = 20_000
+_STEPS = 10_000
 """For all observances of a zone together."""
 
 _FIRST_YEAR = 1900
@@ -45,6 +45,10 @@ _SPELT_OFFSET = re.compile(r"\(?(?:UTC|GMT)([+-])([0-9]{1,2}):?([0-9]{2})?\)?(?:
 
 _MOST_NAMES = 512
 """Zones that are remembered, by name and by content."""
+
+_LONGEST_NAME = 200
+_MOST_LINES = 400
+"""A VTIMEZONE with more is not remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +169,13 @@ def _database() -> dict[str, str]:
     return {name.lower(): name for name in available_timezones() - {"localtime", "posixrules", "Factory"}}
 
 
-@lru_cache(_MOST_NAMES)
 def named_zone(tzid: str) -> Zone | None:
     """The zone that a name means by itself, in any spelling that programs use; C{None} when it says nothing."""
+    return _remembered_name(tzid) if len(tzid) <= _LONGEST_NAME else None
+
+
+@lru_cache(_MOST_NAMES)
+def _remembered_name(tzid: str) -> Zone | None:
     name = tzid.strip().strip('"').lower()
     if name in ("utc", "z", "gmt", "etc/utc", "etc/gmt", "tzone://microsoft/utc", "utc+0", "gmt+0"):
         return FixedZone(tzid)
@@ -187,13 +195,22 @@ def named_zone(tzid: str) -> Zone | None:
 # --- By content -----------------------------------------------------------------------------------
 
 
-@lru_cache(_MOST_NAMES)
 def content_zone(timezone: Component) -> Zone:
     """
     The zone that a VTIMEZONE describes.
 
     @raise InvalidCalendar: it has no observance, or one that cannot be understood.
     """
+    lines = len(timezone.properties) + sum(2 + len(each.properties) for each in timezone.components)
+    return _remembered_content(timezone) if lines <= _MOST_LINES else _read_content(timezone)
+
+
+@lru_cache(_MOST_NAMES)
+def _remembered_content(timezone: Component) -> Zone:
+    return _read_content(timezone)
+
+
+def _read_content(timezone: Component) -> Zone:
     found = [_observance(each) for each in timezone.components if each.kind in ("STANDARD", "DAYLIGHT")]
     if not found:
         raise InvalidCalendar("VTIMEZONE: neither STANDARD nor DAYLIGHT")

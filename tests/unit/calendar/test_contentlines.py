@@ -91,7 +91,7 @@ def test_no_line_can_be_slipped_in_by_a_value() -> None:
         (b"BEGIN:X\r\nA:1\r\n", 14),
         (b"A:1\r\n", 0),
         (b"BEGIN:X\r\nA:\xff\r\nEND:X\r\n", 9),
-        (b"BEGIN:X\r\nA;B=\"c:1\r\nEND:X\r\n", 9),
+        (b'BEGIN:X\r\nA;B="c:1\r\nEND:X\r\n', 9),
         (b"BEGIN:X\r\nA:1\r2\r\nEND:X\r\n", 9),
         (b"BEGIN:X\r\nA:1\0\r\nEND:X\r\n", 9),
     ],
@@ -131,3 +131,14 @@ def test_text_values() -> None:
     assert split_values(r"a\,b,c,,d\\,e") == (r"a\,b", "c", "", r"d\\", "e")
     assert split_values("a;b", ";") == ("a", "b")
     assert join_values(("a,b", "c")) == r"a\,b,c"
+
+
+@pytest.mark.parametrize(
+    "line", [b"\r" * 300_000, b'A;B="' + b":" * 300_000, b"A:" + b"\\," * 100_000, b"A" + b";B=1" * 60_000]
+)
+def test_odd_lines_take_no_longer_than_they_are(line: bytes) -> None:
+    """Quadratic time would be minutes."""
+    try:
+        split_values(parse(b"BEGIN:X\n" + line + b"\nEND:X\n").value("A"))
+    except SyntaxFault:
+        pass

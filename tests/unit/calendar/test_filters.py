@@ -345,3 +345,15 @@ def test_hints_for_an_index() -> None:
     without = PropFilter("SUMMARY", match=TextMatch("x", negate=True))
     for prop in (without, PropFilter("ATTENDEE", match=TextMatch("x"))):
         assert index_text(_asked(CompFilter("VEVENT", props=(prop,)))) is None
+
+
+def test_many_overrides_with_alarms_are_looked_at_once_each() -> None:
+    """Each override has one instance; the rule is not expanded for it."""
+    alarm = "BEGIN:VALARM\nTRIGGER:-PT15M\nEND:VALARM"
+    overrides = [
+        f"RECURRENCE-ID:{20000101 + number // 20:08}T10{number % 20:02}00Z\nDTSTART:20240101T100000Z\n{alarm}"
+        for number in range(400)
+    ]
+    found = event("DTSTART:19990101T100000Z\nRRULE:FREQ=DAILY", *overrides)
+    assert _alarm(found, "20240101T094500", "20240101T094501")
+    assert not _alarm(found, "20240102", "20240103")

@@ -121,3 +121,23 @@ def test_dates_out_of_range() -> None:
         read_calendar_object(octets(component("VEVENT", "DTSTART:20240101T095959Z")), limits=limits)
     with pytest.raises(DateTooLate):
         read_calendar_object(octets(component("VEVENT", "DTSTART:20240102T000000Z")), limits=limits)
+
+
+def test_what_would_take_too_long_is_refused() -> None:
+    rules = "\n".join(["RRULE:FREQ=DAILY"] * 21)
+    with pytest.raises(InvalidCalendar):
+        read_calendar_object(octets(component("VEVENT", f"DTSTART:20240101\n{rules}")))
+    zones = "".join(f"BEGIN:VTIMEZONE\nTZID:{number}\nEND:VTIMEZONE\n" for number in range(51))
+    with pytest.raises(InvalidCalendarObject):
+        read_calendar_object(octets(zones + EVENT))
+    overrides = "".join(
+        component("VEVENT", f"RECURRENCE-ID;RANGE=THISANDFUTURE:{day}\nDTSTART:{day}")
+        for day in range(20240101, 20240131)
+    )
+    read_calendar_object(octets(EVENT + overrides))
+    many = "".join(
+        component("VEVENT", f"RECURRENCE-ID;RANGE=THISANDFUTURE:{year}0101\nDTSTART:{year}0101")
+        for year in range(1900, 2001)
+    )
+    with pytest.raises(TooManyInstances):
+        read_calendar_object(octets(EVENT + many))
