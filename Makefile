@@ -36,6 +36,8 @@ fuzz: $(VENV)/ready
 
 bench: $(VENV)/ready
 	$(PY) -m bench
+	$(PY) -m bench.delivery
+	$(PY) -m bench.large
 
 tools:
 	@tests/tools/programs.sh

@@ -11,6 +11,7 @@ import base64
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -40,8 +41,9 @@ PATIENCE = 60.0
 class Sink:
     """Postfix's own C{smtp-sink}: takes everything and counts."""
 
-    def __init__(self, directory: Path) -> None:
-        self.port = free_ports(1)[0]
+    def __init__(self, directory: Path, port: int = 0) -> None:
+        """@param port: to listen at; 0 for any."""
+        self.port = port or free_ports(1)[0]
         self._counts = directory / "sink"
         with open(self._counts, "wb") as counts:
             self._process = subprocess.Popen(
@@ -357,12 +359,16 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured, in turn")
     parser.add_argument("--only", default="", help="cases whose title has a match of this regular expression")
     options = parser.parse_args()
+    # What ends us ends the hosts, too.
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, frame: sys.exit(128 + number))
     directory = Path(tempfile.mkdtemp(prefix="trekmail-bench-", dir=options.directory or ".")).resolve()
     directory.chmod(0o755)
     sink = Sink(directory)
     hosts: list[Host] = []
     try:
-        hosts += [TrekMail(directory / engine, sink, engine) for engine in ("apsw", "sqlite3")]
+        for engine in ("apsw", "sqlite3"):
+            hosts.append(TrekMail(directory / engine, sink, engine))
         hosts.append(Peer(directory / "postfix", sink))
         return int(_measure(hosts, sink, options.rounds, options.only))
     finally:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,11 +29,11 @@ quota = 0
 class TrekMail:
     """Ours, as C{twistd trekmail} runs it."""
 
-    def __init__(self, directory: Path, engine: str) -> None:
+    def __init__(self, directory: Path, engine: str, accounts: Sequence[str] = (USER,)) -> None:
         self.name = f"TrekMail ({engine})"
         directory.mkdir(parents=True)
         self._daemon = Daemon(directory, PLANS + f'[store]\nengine = "{engine}"\n')
-        self._daemon.add_accounts({USER: "bench"}, PASSWORD)
+        self._daemon.add_accounts(dict.fromkeys(accounts, "bench"), PASSWORD)
         self._daemon.start()
         self.port = self._daemon.ports["imaps"]
         self.lmtp = self._daemon.lmtp

@@ -504,6 +504,13 @@ class RemoteDeferred(Unavailable):
         self.status = status
 
 
+class RemoteUnreached(RemoteDeferred):
+    """
+    No session with a server came about: no connection, no greeting, or not the TLS that is demanded.  That says
+    nothing of the mail; whatever else takes the same way waits with it.
+    """
+
+
 class LaneClosed(RemoteDeferred):
     """
     The route itself cannot be used until its owner has changed something, such as the password of an own-SMTP

@@ -25,11 +25,12 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from trekd import __version__, listening
+from trekd.assembly.host import Host
 from trekd.config.schema import Config
 from trekd.configfile import DEFAULT_CONFIG, read_config
 from trekd.errors import ConfigFault
 from trekd.logs import line_observer
-from trekd.wiring import Host, compose
+from trekd.wiring import compose
 
 CERTIFICATE_CHECK = 60.0
 """Seconds between looks at the certificate files."""
@@ -146,14 +147,14 @@ class MailHost(MultiService):
         await listening.close(self._ports)
         self._ports.clear()
         if self._host is not None:
-            _log.info("stopping: {sessions} sessions", sessions=len(self._host.ledger.connections()))
+            _log.info("stopping: {sessions} sessions", sessions=len(self._host.accounts.ledger.connections()))
             await self._dismiss_sessions(self._host)
             await self._host.close()
         await MultiService.stopService(self)
 
     async def _dismiss_sessions(self, host: Host) -> None:
         """Let every session finish its command and say goodbye; abort those that take too long."""
-        goodbyes = [connection.say_goodbye() for connection in host.ledger.connections()]
+        goodbyes = [connection.say_goodbye() for connection in host.accounts.ledger.connections()]
         waiting = DeferredList([_as_deferred(one) for one in goodbyes if one is not None], consumeErrors=True)
         patience = deferLater(self._reactor, GOODBYE_TIME, waiting.cancel)
         patience.addErrback(lambda _: None)
@@ -161,7 +162,7 @@ class MailHost(MultiService):
             await waiting
         finally:
             patience.cancel()
-        for connection in host.ledger.connections():
+        for connection in host.accounts.ledger.connections():
             connection.abort()
 
     def _tell_ready(self) -> None:

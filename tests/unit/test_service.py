@@ -246,8 +246,8 @@ def test_a_session_that_never_ends_is_aborted_in_the_end(config: Path, umask_and
     host = started(config, reactor)
     assert host._host is not None
     leaving, staying = Staying(), Staying()
-    lease = host._host.ledger.open(leaving)
-    host._host.ledger.open(staying)
+    lease = host._host.accounts.ledger.open(leaving)
+    host._host.accounts.ledger.open(staying)
     ended: list[object] = []
     host.stopService().addBoth(ended.append)
     assert (leaving.goodbyes, staying.goodbyes) == (1, 1)
@@ -265,7 +265,7 @@ def test_the_end_waits_for_nobody_when_all_went(config: Path, umask_and_signals:
     host = started(config, reactor)
     assert host._host is not None
     connection = FakeConnection()
-    host._host.ledger.open(connection)
+    host._host.accounts.ledger.open(connection)
     assert now(host.stopService()) is None
     assert connection.goodbyes == 1
     assert reactor.getDelayedCalls() == []

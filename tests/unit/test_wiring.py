@@ -11,12 +11,13 @@ import pytest
 from tests.fakes.certificates import make_certificate
 from tests.fakes.connections import FakeConnection
 from tests.fakes.inmemory import InMemoryReactor
+from trekd.assembly.host import Host
 from trekd.config.loader import load
 from trekd.config.schema import Config, TLSConfig
 from trekd.errors import ConfigFault, TooManyUnauthenticated
 from trekd.queue.interfaces import Route, RouteKind
 from trekd.values import Address
-from trekd.wiring import Host, compose
+from trekd.wiring import compose
 
 CONFIG = """\
 [server]
@@ -122,7 +123,7 @@ def test_a_reload_takes_over_plans_and_limits_and_tells_what_it_left(host: Host,
         hostname='"other.example.com"',
     )
     assert host.reconfigure(changed) == (("limits", "plans", "tls"), ("imap", "server"))
-    assert host.plan_figures["nano"].connections_per_ip == 1
+    assert host.accounts.plan_figures["nano"].connections_per_ip == 1
     assert host.config.limits.unauthenticated_per_ip == 1
     assert host.config.imap.max_nesting == 50
     assert host.status()["hostname"] == "mail.example.com"
@@ -131,18 +132,18 @@ def test_a_reload_takes_over_plans_and_limits_and_tells_what_it_left(host: Host,
 
 def test_new_limits_count_for_the_next_connection(host: Host, tmp_path: Path) -> None:
     host.reconfigure(read(tmp_path, "[limits]\nunauthenticated_per_ip = 1\n"))
-    host.ledger.open(FakeConnection())
+    host.accounts.ledger.open(FakeConnection())
     with pytest.raises(TooManyUnauthenticated):
-        host.ledger.open(FakeConnection())
-    assert len(host.ledger.connections()) == 1
+        host.accounts.ledger.open(FakeConnection())
+    assert len(host.accounts.ledger.connections()) == 1
 
 
 def test_a_plan_that_went_is_gone(tmp_path: Path) -> None:
     make_certificate(tmp_path, "mail.example.com")
     host = composed(read(tmp_path, "[plans.big]\nquota = 0\n"))
-    assert "big" in host.plan_figures
+    assert "big" in host.accounts.plan_figures
     host.reconfigure(read(tmp_path))
-    assert set(host.plan_figures) == {"nano", "starter", "pro", "agency"}
+    assert set(host.accounts.plan_figures) == {"nano", "starter", "pro", "agency"}
 
 
 def test_a_reload_reads_certificates_again(host: Host, tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_a_bad_certificate_changes_nothing_at_all(host: Host, tmp_path: Path) ->
     (tmp_path / "mail.example.com.key").write_text("no key")
     with pytest.raises(ConfigFault, match="key"):
         host.reconfigure(read(tmp_path, "[plans.nano]\nconnections_per_ip = 1\n"))
-    assert host.plan_figures["nano"].connections_per_ip == 10
+    assert host.accounts.plan_figures["nano"].connections_per_ip == 10
     assert host.config == read(tmp_path)
 
 
@@ -172,8 +173,8 @@ def test_the_relay_takes_the_configured_way(tmp_path: Path) -> None:
     make_certificate(tmp_path, "mail.example.com")
     (tmp_path / "secret").write_text("password\n")
     route, address = Route(RouteKind.RELAY), Address("b", "remote.example")
-    assert composed(read(tmp_path, SMARTHOST)).relay.lane(route, address) == "smarthost"
-    assert composed(read(tmp_path)).relay.lane(route, address) == "mx:remote.example"
+    assert composed(read(tmp_path, SMARTHOST)).mail_out.relay.lane(route, address) == "smarthost"
+    assert composed(read(tmp_path)).mail_out.relay.lane(route, address) == "mx:remote.example"
 
 
 @pytest.mark.parametrize(("octets", "complaint"), [(b"", "its first line is empty"), (b"\xff\n", "is no text")])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from trekd.queue.interfaces import Entry, LastAttempt, MailTransaction, Recipient, Route, RouteKind, Selection
@@ -72,7 +73,21 @@ def _address(text: str) -> Address:
     return Address(local, domain)
 
 
-def insert_message(database: sqlite3.Connection, id: str, transaction: MailTransaction, size: int, now: float) -> int:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """
+    How a message's octets lie on disk.
+
+    @ivar is_file: in a file of their own.
+    """
+
+    size: int
+    is_file: bool
+
+
+def insert_message(
+    database: sqlite3.Connection, id: str, transaction: MailTransaction, stored: Stored, now: float
+) -> int:
     """
     Add a message without its content and recipients.
 
@@ -80,7 +95,7 @@ def insert_message(database: sqlite3.Connection, id: str, transaction: MailTrans
     """
     reverse_path = str(transaction.reverse_path) if transaction.reverse_path is not None else None
     cursor = database.execute(
-        "INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        "INSERT INTO message VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             id,
             reverse_path,
@@ -93,9 +108,10 @@ def insert_message(database: sqlite3.Connection, id: str, transaction: MailTrans
             transaction.envelope_id,
             transaction.ret,
             transaction.hold_until,
-            size,
+            stored.size,
             now,
             NOTICE_PRIORITY if reverse_path is None else 0,
+            stored.is_file,
         ),
     )
     return int(cursor.lastrowid or 0)

@@ -31,6 +31,9 @@ T = TypeVar("T")
 BATCH = 256
 """Changes in one commit, at most."""
 
+FRESH = 8 * 1024 * 1024
+"""Octets of new messages that are kept in memory for their first attempt, all together."""
+
 
 class RunInThread(Protocol):
     """Runs a blocking call elsewhere, such as C{partial(deferToThreadPool, reactor, pool)}."""
@@ -57,6 +60,8 @@ class Spool:
         self._changes: list[tuple[Change, Deferred[Any]]] = []
         self._is_committing = False
         self._committed: Deferred[None] | None = None
+        self._fresh: dict[str, bytes] = {}
+        self._fresh_size = 0
 
     async def put(self, transaction: MailTransaction, source: IMessageSource, prefix: bytes, now: float) -> str:
         """
@@ -75,6 +80,7 @@ class Spool:
         if size <= INLINE:
             octets = prefix + await source.octets()
             await self._change(partial(self._file.add, id, transaction, lanes, octets, now))
+            self._keep_fresh(id, octets)
         else:
             await self._put_large(id, prefix, source, partial(self._file.add, id, transaction, lanes, size, now))
         due = max(now, transaction.hold_until)
@@ -108,8 +114,21 @@ class Spool:
         """An entry's message; reading it raises L{StoreCorrupt <trekd.errors.StoreCorrupt>} when it is gone."""
         return SpooledMessage(self, entry.message, entry.size)
 
+    def _keep_fresh(self, id: str, octets: bytes) -> None:
+        """A message that is on disk and about to be tried need not be read from there; the oldest give way."""
+        self._fresh[id] = octets
+        self._fresh_size += len(octets)
+        while self._fresh_size > FRESH:
+            self._forget_fresh(next(iter(self._fresh)))
+
+    def _forget_fresh(self, id: str) -> None:
+        self._fresh_size -= len(self._fresh.pop(id, b""))
+
     async def octets(self, id: str) -> bytes | None:
         """A small message's octets, C{None} for one that has a file."""
+        fresh = self._fresh.get(id)
+        if fresh is not None:
+            return fresh
         return await self._look(self._file.octets, id)
 
     async def piece(self, id: str, offset: int, length: int) -> bytes:
@@ -126,7 +145,7 @@ class Spool:
         """See L{SpoolFile.lanes}."""
         return await self._look(self._file.lanes)
 
-    async def closed_lanes(self, lane: str | None = None) -> Sequence[tuple[str, str, str]]:
+    async def closed_lanes(self, lane: str | None = None) -> Sequence[tuple[str, str, str, float]]:
         """See L{SpoolFile.closed_lanes}."""
         return await self._look(self._file.closed_lanes, lane)
 
@@ -161,6 +180,7 @@ class Spool:
 
     async def finish(self, entry: Entry) -> None:
         """An entry is done with."""
+        self._forget_fresh(entry.message)
         await self._change(partial(self._file.finish, entry.number))
 
     async def note(self, entry: Entry) -> None:
@@ -183,9 +203,16 @@ class Spool:
         """Entries are due at once; returns how many."""
         return int(await self._change(partial(self._file.hasten, selection, now)))
 
+    async def hasten_tried(self, lane: str, now: float) -> int:
+        """Entries of a lane that were tried before are due at once; returns how many."""
+        return int(await self._change(partial(self._file.hasten_tried, lane, now)))
+
     async def drop(self, selection: Selection) -> int:
         """Remove entries without a word to anybody; returns how many."""
-        return int(await self._change(partial(self._file.drop, selection)))
+        dropped = int(await self._change(partial(self._file.drop, selection)))
+        self._fresh.clear()
+        self._fresh_size = 0
+        return dropped
 
     async def turn_back(self, now: float, by: float, beyond: float) -> None:
         """See L{SpoolFile.turn_back}."""

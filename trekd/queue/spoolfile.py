@@ -15,6 +15,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from trekd.errors import QueueFull, StoreCorrupt, StoreFull, TrekError
 from trekd.queue import contents
 from trekd.queue.entries import Taken
 from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Route, Selection
-from trekd.queue.rows import ENTRY, condition, entries, insert_message, insert_recipients
+from trekd.queue.rows import ENTRY, Stored, condition, entries, insert_message, insert_recipients
 from trekd.queue.schema import migrate
 
 log = Logger()
@@ -124,11 +125,15 @@ class SpoolFile:
         before = self.waiting
         try:
             database = self._changing()
-            with AtomicChange(database):
-                results = [_isolated(database, change) for change in changes]
-                if self._is_directory_changed:
-                    contents.sync(self._messages)
-                self._failpoint("before commit")
+            try:
+                results = self._transact(database, [*changes])
+            except (OSError, sqlite3.Error):
+                raise
+            except Exception:
+                # One of them failed by itself: again, each for itself, which costs more.
+                self.waiting = before
+                self._unlinked.clear()
+                results = self._transact(database, [partial(_isolated, database, change) for change in changes])
         except (OSError, sqlite3.Error) as error:
             log.error("the queue cannot be changed: {reason}", reason=str(error))
             self.waiting = before
@@ -139,6 +144,15 @@ class SpoolFile:
         unlinked, self._unlinked = self._unlinked, []
         for path in unlinked:
             contents.remove(path)
+        return results
+
+    def _transact(self, database: sqlite3.Connection, changes: Sequence[Change]) -> list[Any]:
+        """All of C{changes} in one transaction, or none when one of them raises."""
+        with AtomicChange(database):
+            results = [change() for change in changes]
+            if self._is_directory_changed:
+                contents.sync(self._messages)
+            self._failpoint("before commit")
         return results
 
     # Arrival
@@ -164,11 +178,10 @@ class SpoolFile:
             raise QueueFull
         database = self._changing()
         size = content if isinstance(content, int) else len(content)
-        number = insert_message(database, id, transaction, size, now)
+        number = insert_message(database, id, transaction, Stored(size, isinstance(content, int)), now)
         if isinstance(content, int):
             self._is_directory_changed = True
         else:
-            database.execute("UPDATE message SET is_file = 0 WHERE number = ?", (number,))
             database.execute("INSERT INTO content VALUES (?, ?)", (number, content))
         insert_recipients(database, number, transaction, lanes, now)
         self.waiting += 1
@@ -186,17 +199,19 @@ class SpoolFile:
     def finish(self, number: int) -> None:
         """A change: an entry is done with; its message goes with the last one."""
         database = self._changing()
-        row = database.execute("SELECT message FROM recipient WHERE number = ?", (number,)).fetchone()
-        if row is None:
-            return
-        database.execute("DELETE FROM recipient WHERE number = ?", (number,))
-        if database.execute("SELECT 1 FROM recipient WHERE message = ? LIMIT 1", row).fetchone() is None:
-            id, is_file = database.execute("SELECT id, is_file FROM message WHERE number = ?", row).fetchone()
-            database.execute("DELETE FROM content WHERE message = ?", row)
-            database.execute("DELETE FROM message WHERE number = ?", row)
-            self.waiting -= 1
-            if is_file:
-                self._unlinked.append(self.path(id))
+        found = database.execute("DELETE FROM recipient WHERE number = ? RETURNING message", (number,)).fetchall()
+        for row in found:
+            gone = database.execute(
+                "DELETE FROM message WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1) "
+                "RETURNING id, is_file",
+                row,
+            ).fetchall()
+            for id, is_file in gone:
+                self.waiting -= 1
+                if is_file:
+                    self._unlinked.append(self.path(id))
+                else:
+                    database.execute("DELETE FROM content WHERE message = ?", row)
 
     def note(self, number: int) -> None:
         """A change: the sender was told of the delay, or is not to be."""
@@ -238,6 +253,14 @@ class SpoolFile:
         """
         where, values = condition(selection)
         return self._update(f"due = ? WHERE due > ? AND {_within(where)}", [now, now, *values])
+
+    def hasten_tried(self, lane: str, now: float) -> int:
+        """
+        A change: entries of a lane that were tried before are due at once; not what is held or is to leave later.
+
+        @return: how many.
+        """
+        return self._update("due = ? WHERE due > ? AND attempts > 0 AND lane = ? AND held_by = ''", [now, now, lane])
 
     def _update(self, assignment: str, values: Sequence[Any]) -> int:
         return self._changing().execute(f"UPDATE recipient SET {assignment}", values).rowcount
@@ -311,14 +334,18 @@ class SpoolFile:
             self._looking().execute("SELECT lane, min(due) FROM recipient WHERE held_by = '' GROUP BY lane").fetchall()
         )
 
-    def closed_lanes(self, lane: str | None = None) -> list[tuple[str, str, str]]:
-        """Lanes with entries held for their sake, or one of them: the lane, why, and each account with mail there."""
+    def closed_lanes(self, lane: str | None = None) -> list[tuple[str, str, str, float]]:
+        """
+        Lanes with entries held for their sake, or one of them.
+
+        @return: the lane, why, each account with mail there, and when that was tried last, Unix seconds.
+        """
         # The partial index is used only where its condition is repeated.
-        sql = f"SELECT DISTINCT lane, held, coalesce(principal, '') FROM {_JOINED} "
+        sql = f"SELECT lane, held, coalesce(principal, ''), coalesce(max(tried), 0) FROM {_JOINED} "
         sql += "WHERE held_by = 'lane' AND held_by != ''"
         if lane is None:
-            return self._looking().execute(sql).fetchall()
-        return self._looking().execute(f"{sql} AND lane = ?", (lane,)).fetchall()
+            return self._looking().execute(f"{sql} GROUP BY 1, 2, 3").fetchall()
+        return self._looking().execute(f"{sql} AND lane = ? GROUP BY 1, 2, 3", (lane,)).fetchall()
 
     def older(self, noted: bool, since: float, limit: int) -> tuple[Entry, ...]:
         """Entries whose age counts from C{since} or before, oldest first, unless the operator holds them."""
