@@ -248,6 +248,84 @@ class SyncTokenExpired(CollectionRefused):
     """The changes behind a sync token are not remembered any more, or it was never given out (RFC 6578 §3.2)."""
 
 
+# --- Calendars ------------------------------------------------------------------------------------
+
+
+class InvalidCalendar(CollectionRefused):
+    """
+    No valid iCalendar (RFC 4791 §5.3.2.1, valid-calendar-data).
+
+    @ivar reason: what is wrong, one line without text of the object but names of properties and components.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InvalidCalendarObject(CollectionRefused):
+    """
+    Valid iCalendar that cannot be one calendar object (RFC 4791 §4.1, valid-calendar-object-resource).
+
+    @ivar reason: what is wrong, as above.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnsupportedComponent(CollectionRefused):
+    """
+    The collection takes no components of this kind (RFC 4791 §5.3.2.1, supported-calendar-component).
+
+    @ivar component: such as C{VTODO}.
+    """
+
+    def __init__(self, component: str) -> None:
+        super().__init__(component)
+        self.component = component
+
+
+class UnsupportedCollation(CollectionRefused):
+    """A text match by a collation that is not offered (RFC 4791 §7.5.1); the first argument is its name."""
+
+
+class UnsupportedFilter(CollectionRefused):
+    """
+    A condition of a query that cannot be asked (RFC 4791 §7.8, supported-filter); the first argument names the
+    component, property or parameter.
+    """
+
+
+class CalendarLimit(CollectionRefused):
+    """
+    A calendar object beyond what one may be.
+
+    @ivar limit: what is allowed: a count; Unix seconds for times.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+
+class TooManyInstances(CalendarLimit):
+    """It takes place too often, or finding out how often costs too much (RFC 4791 §5.3.2.1, max-instances)."""
+
+
+class TooManyAttendees(CalendarLimit):
+    """One instance has too many attendees (RFC 4791 §5.3.2.1, max-attendees-per-instance)."""
+
+
+class DateTooEarly(CalendarLimit):
+    """A time lies before the first that is taken (RFC 4791 §5.3.2.1, min-date-time)."""
+
+
+class DateTooLate(CalendarLimit):
+    """A time lies at or after the end of what is taken (RFC 4791 §5.3.2.1, max-date-time)."""
+
+
 # --- Mail transport -------------------------------------------------------------------------------
 
 
@@ -424,6 +502,13 @@ class RemoteDeferred(Unavailable):
         self.host = host
         self.reply = reply
         self.status = status
+
+
+class RemoteUnreached(RemoteDeferred):
+    """
+    No session with a server came about: no connection, no greeting, or not the TLS that is demanded.  That says
+    nothing of the mail; whatever else takes the same way waits with it.
+    """
 
 
 class LaneClosed(RemoteDeferred):

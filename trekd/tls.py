@@ -30,6 +30,23 @@ from trekd.relay.interfaces import IClientTLS, ITLSCheck
 
 _log = Logger()
 
+VERIFY_FAULTS = {
+    2: "the issuer's certificate is missing",
+    7: "its signature is wrong",
+    9: "the certificate is not valid yet",
+    10: "the certificate has expired",
+    18: "a self-signed certificate",
+    19: "a self-signed certificate in its chain",
+    20: "the issuer's certificate is not known here",
+    21: "the first certificate cannot be verified",
+    23: "the certificate was revoked",
+    24: "a certificate of the chain is no authority's",
+    26: "the certificate is not meant for servers",
+    66: "its key is too weak",
+    68: "its signature algorithm is too weak",
+}
+"""What OpenSSL finds wrong with a certificate, by X509_V_ERR_ number."""
+
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"
 """TLS 1.2 suites: forward secrecy and authenticated encryption only (RFC 9325 §4.2); TLS 1.3 has no others."""
 
@@ -232,6 +249,7 @@ class _TLSCheck:
     """
 
     def __init__(self, context: SSL.Context, host: str, named: bool) -> None:
+        self.fault = ""
         self._context = context
         self._host = host
         self._named = named
@@ -241,7 +259,17 @@ class _TLSCheck:
         connection = SSL.Connection(self._context, None)
         if self._host and not _is_address(self._host):  # RFC 6066 §3: names only
             connection.set_tlsext_host_name(_a_label(self._host))
+        if connection.get_verify_mode() != SSL.VERIFY_NONE:
+            connection.set_verify(SSL.VERIFY_PEER, self._certificate_seen)
         return connection
+
+    def _certificate_seen(
+        self, connection: SSL.Connection, certificate: Any, number: int, depth: int, good: int
+    ) -> bool:
+        """OpenSSL's verdict on one certificate of a chain; the first that is bad is told of."""
+        if not good and not self.fault:
+            self.fault = VERIFY_FAULTS.get(number, f"it cannot be verified (OpenSSL's error {number})")
+        return bool(good)
 
     def complaint(self, connection: Any) -> str:
         """See C{ITLSCheck.complaint}."""

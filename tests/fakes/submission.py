@@ -79,11 +79,13 @@ class FakeFlow:
         self.failures: dict[str, TrekError] = {}
         self.refusals: dict[str, Exception] = {}
         self.known: set[str] = set()
+        self.announced: list[int] = []
         self.rooms: dict[str, TrekError] = {}
 
     async def resolve(
-        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = (), octets: int = 0
     ) -> Route:
+        self.announced.append(octets)
         if self.resolving is not None:
             await self.resolving
         if str(recipient) in self.refusals:

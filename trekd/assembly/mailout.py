@@ -99,7 +99,11 @@ class MailOut:
     def lanes(self) -> dict[str, Mapping[str, Any]]:
         """The state of queue lanes that are known."""
         return {
-            lane.name: {"open": not lane.closed, "reply": lane.closed or lane.failure}
+            lane.name: {
+                "open": not lane.closed,
+                "reply": lane.closed or lane.failure,
+                "since": lane.since or None,
+            }
             for lane in self.dispatcher.states()
         }
 

@@ -212,7 +212,7 @@ def _state(each: dict[str, Any]) -> str | None:
     lane = each["lane"]
     if not lane:
         return None
-    state = "open" if lane["open"] else "CLOSED"
+    state = "CLOSED" if not lane["open"] else "FAILS" if lane.get("reply") else "open"
     since = f" since {time_text(lane['since'])}" if lane.get("since") else ""
     return f"{state}{since}" + (f": {lane['reply']}" if lane.get("reply") else "")
 

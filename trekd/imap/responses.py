@@ -150,6 +150,7 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.Greylisted: _no("[UNAVAILABLE] Try again later"),
     errors.ScannerDown: _no("[UNAVAILABLE] The message cannot be checked now; try again later"),
     errors.RemoteDeferred: _no("[UNAVAILABLE] Another server does not take that now"),
+    errors.RemoteUnreached: _no("[UNAVAILABLE] Another server cannot be reached now"),
     errors.LaneClosed: _no("[UNAVAILABLE] Another server does not take that now"),
     errors.NameServiceDown: _no("[UNAVAILABLE] No name server answers; try again later"),
     errors.NoSuchRecipient: _no("[NONEXISTENT] No such recipient"),

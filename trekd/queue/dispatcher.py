@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from trekd.config.schema import QueueConfig
-from trekd.errors import RemoteDeferred
+from trekd.errors import RemoteDeferred, RemoteUnreached
 from trekd.queue.courier import MAX_RECIPIENTS, Courier
 from trekd.queue.entries import LOCAL_LANE
 from trekd.queue.flow import MailFlow
@@ -43,6 +43,9 @@ TURN = 60.0
 
 GRACE = 20.0
 """Seconds for which a stop waits for what is under way."""
+
+FORGET_AFTER = 2
+"""The troubles of a lane are forgotten after so many times the longest wait between attempts."""
 
 TURNED_BACK = 2.0
 """Seconds that the clock may go back without notice."""
@@ -99,9 +102,10 @@ class Dispatcher:
     async def _load(self) -> None:
         """Learn of all lanes from the spool."""
         self._open.clear()
-        for name, why, principal in await self._spool.closed_lanes():
+        for name, why, principal, since in await self._spool.closed_lanes():
             lane = self._lane(name)
             lane.closed = why
+            lane.since = lane.since or since
             lane.told.add(principal)
         self._due = []
         lanes = await self._spool.lanes()
@@ -166,13 +170,14 @@ class Dispatcher:
             lane.is_holding = False
 
     def profile_changed(self, name: str) -> None:
-        """An own-SMTP profile is another than it was: what its lane holds is tried again."""
+        """An own-SMTP profile is another than it was: what its lane holds, or has tried, is tried again."""
         if self._running:
             self._track(self._reopen(f"profile:{name}"))
 
     async def _reopen(self, lane: str) -> None:
+        hastened = await self._spool.hasten_tried(lane, self._clock.seconds())
         released = await self.reopen(lane)
-        log.info("lane {lane} is open again, {count} copies go on", lane=lane, count=released)
+        log.info("lane {lane} is open again, {count} copies go on", lane=lane, count=hastened + released)
 
     async def reopen(self, lane: str) -> int:
         """
@@ -190,7 +195,7 @@ class Dispatcher:
         """Let held copies go on at once, and the lanes that they wait in; returns how many."""
         now = self._clock.seconds()
         released = await self._spool.release(selection, now)
-        still = {name for name, _, _ in await self._spool.closed_lanes()}
+        still = {name for name, *_ in await self._spool.closed_lanes()}
         for lane in self._lanes.values():
             if lane.closed and lane.name not in still:
                 lane.reopen()
@@ -222,6 +227,7 @@ class Dispatcher:
                 lane.closed,
                 lane.rests_until if lane.rests_until > now else 0.0,
                 lane.last_failure,
+                lane.since,
             )
             for _, lane in sorted(self._lanes.items())
         ]
@@ -257,6 +263,7 @@ class Dispatcher:
                 await self._fill_open(now)
                 if now - self._last_turn >= TURN:
                     self._last_turn = now
+                    self._forget_unreached(now)
                     self._track(self._crew.lateness.look(self._lanes.get))
         finally:
             self._is_looking = False
@@ -272,6 +279,7 @@ class Dispatcher:
             self._last_turn = min(self._last_turn, now)
             for lane in self._lanes.values():
                 lane.rests_until = max(0.0, lane.rests_until - back)
+                lane.since = min(lane.since, now)
             await self._load()
         return now
 
@@ -346,6 +354,13 @@ class Dispatcher:
         if lane.is_idle and lane is not self._filling and self._lanes.get(lane.name) is lane:
             del self._lanes[lane.name]
 
+    def _forget_unreached(self, now: float) -> None:
+        """Servers that nobody has tried for longer than mail waits between attempts: none waits for them any more."""
+        for lane in list(self._lanes.values()):
+            if lane.failures and now - lane.last_failed > FORGET_AFTER * self._config.retry_max and lane.is_empty:
+                lane.failures = 0
+                self._forget(lane)
+
     async def _attempt(self, lane: Lane, group: Group) -> None:
         try:
             attempts = await self._crew.courier.carry(group)
@@ -404,4 +419,4 @@ def make_dispatcher(
 
 def _blames_lane(failure: RemoteDeferred) -> bool:
     """No server was reached, or it takes nothing from us now (RFC 5321 §3.8)."""
-    return not failure.host or failure.reply.startswith("421")
+    return isinstance(failure, RemoteUnreached) or not failure.host or failure.reply.startswith("421")

@@ -191,13 +191,13 @@ class MailFlow:
         return self._delivery.results
 
     async def resolve(
-        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+        self, account: Account | None, recipient: Address, accepted: Sequence[Recipient] = (), octets: int = 0
     ) -> Route:
         """See L{IMailFlow.resolve}."""
         route = await self._routing.resolve(account, recipient)
         if account is not None and route.kind is not RouteKind.LOCAL:
             self.outward.suppressions.check(account.principal, recipient)
-            await self._usage.check(account, recipient, accepted)
+            await self._usage.check(account, recipient, accepted, octets)
         return route
 
     async def recheck(self, principal: PrincipalId | None, recipient: Recipient) -> Route:

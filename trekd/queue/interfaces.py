@@ -235,7 +235,8 @@ class LaneState:
 
     @ivar window: messages that may be on their way at once; C{active}: those that are.
     @ivar closed: why nothing can be sent until its owner has changed something; C{""} when it can.
-    @ivar rests_until: Unix seconds, 0 when it does not rest; C{failure}: why it does.
+    @ivar rests_until: Unix seconds, 0 when it does not rest; C{failure}: why its server cannot be reached.
+    @ivar since: Unix seconds since when it is closed or its server cannot be reached, 0 when neither.
     """
 
     name: str
@@ -244,6 +245,7 @@ class LaneState:
     closed: str
     rests_until: float
     failure: str
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,11 +350,15 @@ class Charge(Protocol):
 class IUsage(Interface):
     """Counts what accounts send to other domains, and holds them to their plans; 0 = no limit."""
 
-    def check(account: Account, recipient: Address, accepted: Sequence[Recipient]) -> Awaitable[None]:
+    def check(
+        account: Account, recipient: Address, accepted: Sequence[Recipient], octets: int = 0
+    ) -> Awaitable[None]:
         """
         Whether one more outside recipient has room, asked at RCPT; nothing is counted yet.
 
         @param accepted: recipients that the transaction has already, local ones included.
+        @param octets: the message's announced size, 0 when it was not announced.
+        @raise MessageTooLarge: for the plan.
         @raise TooManyMessages: the hour's or the day's messages are used up.
         @raise TooManyNewRecipients: the account never wrote to it, and the day's new recipients are used up.
         @raise TooManyRecipients: the message has as many as it may have.
@@ -381,17 +387,19 @@ class IMailFlow(Interface):
     """Takes messages for any recipient."""
 
     def resolve(
-        account: Account | None, recipient: Address, accepted: Sequence[Recipient] = ()
+        account: Account | None, recipient: Address, accepted: Sequence[Recipient] = (), octets: int = 0
     ) -> Awaitable[Route]:
         """
         The route for a recipient, asked at RCPT.
 
         @param account: the authenticated submitter; C{None} may reach local recipients only.
         @param accepted: recipients that the transaction has already.
+        @param octets: the message's announced size (RFC 1870 §6), 0 when it was not announced.
         @raise NoSuchRecipient: the domain is ours, the address is nobody's.
         @raise PlanForbidsRelay: outside recipients need the account's own SMTP provider.
         @raise RelayDenied: no account, and the recipient is not ours.
         @raise NotPermitted: the recipient's account is disabled.
+        @raise MessageTooLarge: for what the account's plan lets out.
         @raise TooManyMessages: the account has sent as much as its plan allows; likewise L{TooManyNewRecipients
             <trekd.errors.TooManyNewRecipients>} and L{TooManyRecipients <trekd.errors.TooManyRecipients>}.
         @raise Unavailable: the directory, or the store of own-SMTP profiles, gave no verdict.

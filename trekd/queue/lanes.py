@@ -37,6 +37,8 @@ class Lane:
     @ivar probes: those after which the lane rested.
     @ivar rests_until: Unix seconds.
     @ivar closed: why nothing can be sent until its owner has changed something; C{""} when it can.
+    @ivar since: Unix seconds since when it is closed or its server cannot be reached, 0 when neither.
+    @ivar last_failed: Unix seconds of the last time that it could not.
     @ivar told: accounts that know it.
     @ivar is_holding: what came meanwhile is being held; C{has_more_to_hold}: and more came since.
     @ivar next_due: when more than what was taken is due; C{None} for never.
@@ -53,6 +55,8 @@ class Lane:
     rests_until: float = 0.0
     closed: str = ""
     last_failure: str = ""
+    since: float = 0.0
+    last_failed: float = 0.0
     told: set[str] = field(default_factory=set)
     is_holding: bool = False
     has_more_to_hold: bool = False
@@ -71,10 +75,14 @@ class Lane:
         return bool(self.closed) or self.failures >= FAILURES
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known to wait or to be under way."""
+        return not (self.active or self.ready or self.claimed) and self.next_due is None
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing would be forgotten with it."""
-        is_empty = not (self.active or self.ready or self.claimed) and self.next_due is None
-        return is_empty and not self.failures and not self.closed
+        return self.is_empty and not self.failures and not self.closed
 
     def has_room(self, now: float) -> bool:
         """Whether one more message may go."""
@@ -87,6 +95,8 @@ class Lane:
         self.failures = self.probes = 0
         self.rests_until = 0.0
         self.last_failure = ""
+        if not self.closed:
+            self.since = 0.0
         self.window = min(float(self.most), self.window + 1.0 / self.window)
 
     def failed(self, why: str, schedule: Schedule, now: float) -> bool:
@@ -96,6 +106,8 @@ class Lane:
         @return: whether the lane begins to rest.
         """
         self.failures += 1
+        self.since = self.since or now
+        self.last_failed = now
         self.last_failure = why
         self.window = max(1.0, self.window / 2.0)
         if self.failures < FAILURES or self.rests_until > now:
@@ -108,7 +120,7 @@ class Lane:
         """Whatever was wrong may be right now."""
         self.closed = self.last_failure = ""
         self.failures = self.probes = 0
-        self.rests_until = 0.0
+        self.rests_until = self.since = 0.0
         self.told.clear()
 
     def release_ready(self) -> None:

@@ -161,10 +161,11 @@ class Settlement:
         """Hold all that waits on a lane, and tell those whose mail it is, once."""
         if not lane.closed:
             log.error("lane {lane} is closed, its mail is held: {reason}", lane=lane.name, reason=why)
+            lane.since = self._clock.seconds()
         lane.closed = why
         lane.release_ready()
         await self.persist([partial(self._spool.hold, Selection(lane=lane.name), HELD_BY_LANE, why)])
-        for _, _, principal in await self._spool.closed_lanes(lane.name):
+        for _, _, principal, _ in await self._spool.closed_lanes(lane.name):
             if principal and principal not in lane.told:
                 lane.told.add(principal)
                 text = _CLOSED.format(lane=lane.name.partition(":")[2] or lane.name, why=why)

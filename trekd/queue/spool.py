@@ -145,7 +145,7 @@ class Spool:
         """See L{SpoolFile.lanes}."""
         return await self._look(self._file.lanes)
 
-    async def closed_lanes(self, lane: str | None = None) -> Sequence[tuple[str, str, str]]:
+    async def closed_lanes(self, lane: str | None = None) -> Sequence[tuple[str, str, str, float]]:
         """See L{SpoolFile.closed_lanes}."""
         return await self._look(self._file.closed_lanes, lane)
 
@@ -202,6 +202,10 @@ class Spool:
     async def hasten(self, selection: Selection, now: float) -> int:
         """Entries are due at once; returns how many."""
         return int(await self._change(partial(self._file.hasten, selection, now)))
+
+    async def hasten_tried(self, lane: str, now: float) -> int:
+        """Entries of a lane that were tried before are due at once; returns how many."""
+        return int(await self._change(partial(self._file.hasten_tried, lane, now)))
 
     async def drop(self, selection: Selection) -> int:
         """Remove entries without a word to anybody; returns how many."""

@@ -254,6 +254,14 @@ class SpoolFile:
         where, values = condition(selection)
         return self._update(f"due = ? WHERE due > ? AND {_within(where)}", [now, now, *values])
 
+    def hasten_tried(self, lane: str, now: float) -> int:
+        """
+        A change: entries of a lane that were tried before are due at once; not what is held or is to leave later.
+
+        @return: how many.
+        """
+        return self._update("due = ? WHERE due > ? AND attempts > 0 AND lane = ? AND held_by = ''", [now, now, lane])
+
     def _update(self, assignment: str, values: Sequence[Any]) -> int:
         return self._changing().execute(f"UPDATE recipient SET {assignment}", values).rowcount
 
@@ -326,14 +334,18 @@ class SpoolFile:
             self._looking().execute("SELECT lane, min(due) FROM recipient WHERE held_by = '' GROUP BY lane").fetchall()
         )
 
-    def closed_lanes(self, lane: str | None = None) -> list[tuple[str, str, str]]:
-        """Lanes with entries held for their sake, or one of them: the lane, why, and each account with mail there."""
+    def closed_lanes(self, lane: str | None = None) -> list[tuple[str, str, str, float]]:
+        """
+        Lanes with entries held for their sake, or one of them.
+
+        @return: the lane, why, each account with mail there, and when that was tried last, Unix seconds.
+        """
         # The partial index is used only where its condition is repeated.
-        sql = f"SELECT DISTINCT lane, held, coalesce(principal, '') FROM {_JOINED} "
+        sql = f"SELECT lane, held, coalesce(principal, ''), coalesce(max(tried), 0) FROM {_JOINED} "
         sql += "WHERE held_by = 'lane' AND held_by != ''"
         if lane is None:
-            return self._looking().execute(sql).fetchall()
-        return self._looking().execute(f"{sql} AND lane = ?", (lane,)).fetchall()
+            return self._looking().execute(f"{sql} GROUP BY 1, 2, 3").fetchall()
+        return self._looking().execute(f"{sql} AND lane = ? GROUP BY 1, 2, 3", (lane,)).fetchall()
 
     def older(self, noted: bool, since: float, limit: int) -> tuple[Entry, ...]:
         """Entries whose age counts from C{since} or before, oldest first, unless the operator holds them."""

@@ -135,11 +135,14 @@ class UsageLedger:
         self._loop.clock = clock
         self._is_failing = False
 
-    async def check(self, account: Account, recipient: Address, accepted: Sequence[Recipient]) -> None:
+    async def check(
+        self, account: Account, recipient: Address, accepted: Sequence[Recipient], octets: int = 0
+    ) -> None:
         """See L{IUsage.check}."""
         tally = await self._tally(account.principal)
         tally.account = account
         plan, now = self._plans.of(account), self._clock.seconds()
+        _check_size(plan, octets)
         others = _outside(accepted)
         if plan.recipients_per_message and len(others) >= plan.recipients_per_message:
             raise TooManyRecipients(plan.recipients_per_message)
@@ -302,12 +305,16 @@ def _outside(recipients: Sequence[Recipient]) -> list[Recipient]:
 
 
 def _check(tally: _Tally, plan: PlanConfig, now: float, size: int, new: int) -> None:
-    if plan.message_size and size > plan.message_size:
-        raise MessageTooLarge(plan.message_size)
+    _check_size(plan, size)
     _check_messages(tally, plan, now)
     allowed = plan.new_recipients_per_day
     if allowed and new and tally.newcomers.used(now, 24) + new > allowed:
         raise _too_many_newcomers(tally, now, allowed, new - 1)
+
+
+def _check_size(plan: PlanConfig, size: int) -> None:
+    if plan.message_size and size > plan.message_size:
+        raise MessageTooLarge(plan.message_size)
 
 
 def _check_messages(tally: _Tally, plan: PlanConfig, now: float) -> None:

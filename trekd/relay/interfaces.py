@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from trekd.dns.interfaces import TLSA
 from trekd.values import Address
@@ -320,6 +320,8 @@ class IProbe(Interface):
 
 class ITLSCheck(Interface):
     """TLS for one connection to be made: a C{IOpenSSLClientConnectionCreator} that knows whom it expects."""
+
+    fault: str = Attribute("why the handshake refused the peer's certificate, one line; C{''} when it did not")
 
     def complaint(connection: Any) -> str:
         """

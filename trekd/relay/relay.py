@@ -17,7 +17,15 @@ from zope.interface import implementer
 
 from trekd.config.relay import RelayConfig
 from trekd.dns.interfaces import IResolver
-from trekd.errors import LaneClosed, NameServiceDown, RemoteDeferred, RemoteRefused, TrekError, Unavailable
+from trekd.errors import (
+    LaneClosed,
+    NameServiceDown,
+    RemoteDeferred,
+    RemoteRefused,
+    RemoteUnreached,
+    TrekError,
+    Unavailable,
+)
 from trekd.queue.interfaces import Attempt, IRelay, MailTransaction, Recipient, Route, RouteKind
 from trekd.relay.addresses import AddressPolicy
 from trekd.relay.dialing import Dialer, Hop, with_required_tls
@@ -40,6 +48,8 @@ from trekd.store.interfaces import IMessageSource
 from trekd.values import Address
 
 log = Logger()
+
+NO_CONNECTION = "4.4.1"
 
 SMARTHOST = "smarthost"
 """The lane of mail that the administrator's smart host takes."""
@@ -65,7 +75,8 @@ class _Errand:
     """
     One message, its recipients and their verdicts so far.
 
-    @ivar trouble: why hosts would not do: the first that was for now, else the last.
+    @ivar trouble: why hosts would not do: the first that was for now, else the last.  That one address of a host has
+        no connection is said only when no other has more to say.
     @ivar asked: hosts that gave their verdicts; not asked twice.
     """
 
@@ -116,7 +127,9 @@ class _Errand:
 
     def blame(self, error: TrekError) -> None:
         """A host would not do."""
-        if self.trouble is None or not isinstance(self.trouble, RemoteDeferred):
+        if not isinstance(self.trouble, RemoteDeferred) or (
+            self.trouble.status == NO_CONNECTION and isinstance(error, RemoteDeferred)
+        ):
             self.trouble = error
 
     def fail(self, error: TrekError) -> None:
@@ -287,8 +300,13 @@ class Relay:
                 session = await dial(hop)
             except LaneClosed:
                 raise
-            except (RemoteDeferred, Unfit) as error:
+            except Unfit as error:
                 errand.blame(error)
+                continue
+            except RemoteDeferred as error:
+                # What REQUIRETLS asked for in vain is nobody else's trouble.
+                unreached = RemoteUnreached(error.host, error.reply, error.status)
+                errand.blame(error if errand.require_tls else unreached)
                 continue
             await self._use(session, errand, lane, sender)
 

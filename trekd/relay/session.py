@@ -163,6 +163,8 @@ class Session:
         try:
             await self.wire.start_tls(check, self.config.command_timeout)
         except (Silence, Lost) as error:
+            if check.fault:
+                raise TLSFailed(self.host, f"certificate: {check.fault}") from None
             raise tls_outage(self.host, error) from None
         complaint = check.complaint(self.wire.tls_connection())
         if complaint:

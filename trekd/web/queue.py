@@ -133,6 +133,7 @@ def _lane_facts(lane: LaneState) -> dict[str, Any]:
         "closed": lane.closed,
         "rests_until": lane.rests_until or None,
         "failure": lane.failure,
+        "since": lane.since or None,
     }
 
 

@@ -43,6 +43,8 @@ def test_a_profile_from_add_to_remove(trekctl: Shell, desk: Desk) -> None:
         "PROFILE  OWNER      SERVER                 TLS       USER    USED BY      STATE\n"
         "acme     everybody  smtp.acme.example:465  implicit  apikey  the default  CLOSED: 535 5.7.8 no\n"
     )
+    desk.lanes["profile:acme"] = {"open": True, "since": 1700000000, "reply": "no connection"}
+    assert "  FAILS since 2023-11-14 22:13:20Z: no connection\n" in trekctl("smtp", "list")
     assert "hunter2" not in trekctl("smtp", "show", "acme")
     trekctl("smtp", "remove", "acme", status=FAILED)
     assert "is used by the default" in trekctl.error

@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 from tests.fakes.relay import FakeRelay
 from tests.unit.queue.support import ALICE, BOB, MESSAGE, PostOffice, address, run
 from trekd.config.schema import QueueConfig
-from trekd.errors import LaneClosed, RemoteDeferred, RemoteRefused, StoreFull
+from trekd.errors import LaneClosed, RemoteDeferred, RemoteRefused, RemoteUnreached, StoreFull
 from trekd.queue.dispatcher import GRACE, make_dispatcher
 from trekd.queue.interfaces import (
     EVERYTHING,
@@ -181,6 +181,30 @@ def test_a_server_that_answers_does_not_stop_its_lane(office: Office) -> None:
     assert len(office.fake.sent) == 20
 
 
+def test_a_server_without_a_session_is_left_alone_and_shown(tmp_path: Path) -> None:
+    """No connection, or not the TLS that is demanded: the lane says why, and since when; when it works, nothing."""
+    office = Office(tmp_path, retry_first=60)
+    office.fake.failures["b.example"] = RemoteUnreached("mx.b.example", "certificate: expired", "4.7.5")
+    for _ in range(20):
+        office.send("a@b.example")
+        office.clock.advance(1)
+    assert len(office.fake.sent) == 3
+    (state,) = office.dispatcher.states()
+    assert (state.failure, state.since, state.closed) == ("certificate: expired", office.clock.seconds() - 20, "")
+    assert state.rests_until
+    office.fake.failures.clear()
+    office.pass_time(600)
+    assert office.entries() == [] and office.dispatcher.states() == []
+
+
+def test_a_server_that_nobody_writes_to_any_more_is_forgotten(tmp_path: Path) -> None:
+    office = Office(tmp_path, retry_max=3600, max_age=7200, delay_notice=0)
+    office.fake.failures["b.example"] = RemoteUnreached("mx.b.example", "connection refused", "4.4.1")
+    office.send("a@b.example")
+    office.pass_time(6 * 3600)
+    assert office.entries() == [] and office.dispatcher.states() == []
+
+
 def test_421_is_about_the_server(office: Office) -> None:
     office.fake.failures["b.example"] = RemoteDeferred("mx.b.example", "421 4.7.0 too many", "4.7.0")
     for _ in range(20):
@@ -208,12 +232,27 @@ def test_a_closed_lane_holds_its_mail_and_its_owner_is_told_once(office: Office)
     assert len(office.inbox("alice@example.com")) == 1
 
 
+def test_another_profile_is_tried_at_once_but_not_before_mail_is_to_leave(office: Office) -> None:
+    """Settings that are mended wait for no retry; what was to leave later (RFC 4865) leaves later."""
+    office.fake.failures["b.example"] = RemoteUnreached("smtp.mine.example", "connection refused", "4.4.1")
+    office.send("a@b.example", route=OWN)
+    office.send("later@b.example", route=OWN, hold_until=office.clock.seconds() + 86400)
+    assert len(office.fake.sent) == 1
+    office.fake.failures.clear()
+    office.dispatcher.profile_changed("mine")
+    assert office.fake.recipients == ["a@b.example"] * 2
+    assert [str(one.recipient.address) for one in office.entries()] == ["later@b.example"]
+
+
 def test_a_closed_lane_stays_closed_over_a_restart(office: Office) -> None:
     office.fake.failures["b.example"] = LaneClosed("smtp.mine.example", "535 5.7.8 wrong password")
     office.send("a@b.example", route=OWN)
     run(office.dispatcher.stop())
+    closed = office.clock.seconds()
+    office.clock.advance(3600)
     other = office.again()
     other.send("b@b.example", route=OWN)
+    assert [one.since for one in other.dispatcher.states()] == [closed]
     assert len(office.fake.sent) == 1
     assert [one.held_by for one in other.entries()] == [HELD_BY_LANE] * 2
     assert len(other.inbox("alice@example.com")) == 1

@@ -175,6 +175,17 @@ def test_a_message_may_be_as_large_as_the_plan_says(office: PostOffice) -> None:
     assert used(office).day.used == 1
 
 
+def test_a_message_announced_as_too_large_is_refused_before_it_is_sent(office: PostOffice) -> None:
+    """RFC 1870 §6.2; a local recipient takes it all the same."""
+    limit(office, message_size=1000)
+    outside = address("b@elsewhere.example")
+    run(office.flow.resolve(ALICE, outside, (), 1000))
+    with pytest.raises(MessageTooLarge):
+        run(office.flow.resolve(ALICE, outside, (), 1001))
+    run(office.flow.resolve(ALICE, BOB.address, (), 1001))
+    run(office.flow.resolve(ALICE, outside))
+
+
 def test_what_the_queue_did_not_take_is_not_counted(tmp_path: Path) -> None:
     """A client that has to try again does not pay twice, and its recipient is new still."""
     office = PostOffice(tmp_path, max_messages=100)

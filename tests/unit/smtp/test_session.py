@@ -74,6 +74,14 @@ def test_a_client_that_vanishes_during_its_login_is_logged_out() -> None:
     assert site.realm.logouts == 1
 
 
+def test_the_announced_size_is_judged_for_each_recipient() -> None:
+    """RFC 1870 §6.2."""
+    client = Client()
+    client.ask(b"MAIL FROM:<alice@example.com> SIZE=4711", b"RCPT TO:<bob@example.com>", b"RSET")
+    client.ask(b"MAIL FROM:<alice@example.com>", b"RCPT TO:<bob@example.com>")
+    assert client.site.flow.announced == [4711, 0]
+
+
 def test_reading_pauses_while_too_much_waits() -> None:
     client = Client()
     client.site.flow.resolving = waiting = Deferred()

@@ -50,7 +50,7 @@ async def rcpt(session: Session, request: Recipient) -> None:
         raise UnknownParameter("esmtp-keyword")
     account = session.user.account if session.user is not None else None
     try:
-        route = await session.site.flow.resolve(account, address, draft.recipients)
+        route = await session.site.flow.resolve(account, address, draft.recipients, draft.mail.size or 0)
         if account is None:
             await _admit(session, draft, address)
     except TrekError as error:

@@ -1,0 +1,25 @@
+"""
+Calendars as octets and as meaning (RFC 5545, RFC 4791, RFC 7953): no clock, no files, all of it bounded.
+
+Entry points:
+
+  - L{trekd.calendar.contentlines}: C{parse(octets, limits) -> Component}, C{parse_all(octets, limits)},
+    C{write(component) -> bytes}, C{escape}, C{unescape}, C{split_values}, C{join_values}: the tree that vCard shares
+  - L{trekd.calendar.objects}: C{read_calendar_object(octets, supported, limits) -> CalendarObject}, and
+    C{calendar_object(component, supported, limits)} of a tree
+  - L{trekd.calendar.facts}: C{calendar_facts(found) -> ObjectFacts}, what goes into an index; C{mail_address(value)}
+  - L{trekd.calendar.folding}: C{fold(text)}, C{collated(text, collation)}, C{COLLATIONS}
+  - L{trekd.calendar.recurrence}: C{instances(found, window, floating, bounds) -> Iterator[Instance]}
+  - L{trekd.calendar.zones}: C{ZoneTable(calendar).zone(tzid)}, C{named_zone(tzid)}, C{content_zone(vtimezone)}
+  - L{trekd.calendar.times}: C{Window}, C{Moment}, C{Zone}, C{UTC}
+  - L{trekd.calendar.filters}: C{CompFilter}, C{PropFilter}, C{ParamFilter}, C{TextMatch}; C{matches(filter, found,
+    floating, bounds)}; C{index_question(filter)}, C{index_hint(filter)}, C{index_text(filter)}
+  - L{trekd.calendar.selection}: C{Selection}, C{CompSelection}, C{PropSelection}; C{select(selection, found, floating,
+    bounds) -> bytes}, C{selected(...) -> Component}
+  - L{trekd.calendar.freebusy}: C{busy_periods(spans, window)}, C{with_availability(busy, unavailable)},
+    C{object_spans(found, window, floating, bounds)}, C{free_busy_calendar(about, periods) -> bytes}
+  - L{trekd.calendar.availability}: C{read_availabilities(octets, limits)},
+    C{availability_spans(found, window, floating)}
+  - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{split(octets, limits, tree) ->
+    Iterator[Imported]}
+"""
