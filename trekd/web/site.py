@@ -153,7 +153,7 @@ class Missing(Resource):
 
 
 class Redirect(Resource):
-    """A permanent redirect for every method, PROPFIND included (RFC 6764 §5)."""
+    """A redirect for every method, PROPFIND included, that keeps the method and its body (RFC 6764 §5)."""
 
     isLeaf = True
 
@@ -165,7 +165,7 @@ class Redirect(Resource):
         """Answer."""
         request.setHeader(b"location", self._target)
         request.setHeader(b"cache-control", b"max-age=86400")
-        answer(request, 301, "Moved", "This address has moved.")
+        answer(request, 307, "Moved", "This address has moved.")
         return NOT_DONE_YET
 
 
