@@ -82,7 +82,7 @@ class DAVHost:
         self.clock = FakeReactor()
         self.directory = FakeDirectory()
         self.store = MemoryStore(MimeReader(), self.clock, Limits(1000, 100))
-        limits = LimitsConfig(failure_delay=0)
+        limits = LimitsConfig(failure_delay=0, failures_per_account=10)
         plans, prefixes = Plans({"nano": PlanConfig(quota=quota)}), Prefixes(64, ())
         self.ledger = ConnectionLedger(plans, limits, prefixes, self.clock)
         guessing = Guessing(limits, prefixes, self.clock)
