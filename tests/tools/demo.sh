@@ -38,6 +38,7 @@ TrekMail's demonstration. In a mail program on this machine:
   password                $password
   incoming mail           IMAP, localhost, port 9993, SSL/TLS        (or 9143 with STARTTLS)
   outgoing mail           SMTP, localhost, port 9465, SSL/TLS        (or 9587 with STARTTLS)
+  files (WebDAV)          https://localhost:9443/dav/files/alice@example.com/
   certificate             run/tls/cert.pem; no authority signed it, so the program asks once
 
 To try from another terminal:
@@ -47,6 +48,10 @@ To try from another terminal:
       --auth-user alice@example.com --auth-password $password \\
       --from alice@example.com --to bob@example.com --header "Subject: hello"
   curl --cacert run/tls/cert.pem -u bob@example.com:$password "imaps://localhost:9993/INBOX;MAILINDEX=1"
+  curl --cacert run/tls/cert.pem -u alice@example.com:$password -T README.md \\
+      https://localhost:9443/dav/files/alice@example.com/
+  curl --cacert run/tls/cert.pem -u alice@example.com:$password -X PROPFIND -H "Depth: 1" \\
+      https://localhost:9443/dav/files/alice@example.com/
   $bin/trekctl --config $config sessions
 
 Ctrl-C ends it; mail stays in run/ until make clean.

@@ -150,7 +150,10 @@ class DAVResource(Resource):
     async def _require_first_collections(self, user: IMailUser) -> None:
         principal = user.account.principal
         if principal not in self._complete:
-            await make_first_collections(ICollections(user.store))
+            shelf = ICollections(user.store, None)
+            if shelf is None:
+                raise Fault(501, text="This host's storage keeps mail only.")
+            await make_first_collections(shelf)
             if len(self._complete) >= _MOST_KNOWN:
                 self._complete.clear()
             self._complete[principal] = None
