@@ -40,7 +40,7 @@ async def place(exchange: Exchange, location: Location | None) -> Place:
     parent = await find(exchange, location.parent)
     if parent is None:
         raise Fault(409, text="There is no such collection to put it into.")
-    return Place(location, parent, await parent.child(exchange, location.name))
+    return Place(parent.location.child(location.name), parent, await parent.child(exchange, location.name))
 
 
 async def own_place(exchange: Exchange) -> Place:

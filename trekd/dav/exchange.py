@@ -147,6 +147,7 @@ class Exchange:
     def preferences(self) -> frozenset[str]:
         """What C{Prefer} asks for, in lower case (RFC 7240 §2); C{Brief: t} is C{return=minimal}."""
         found = {word.strip().lower().replace('"', "") for word in self.header("prefer").split(",")} - {""}
+        # Quirk brief
         if self.header("brief").strip().lower() == "t":
             found.add("return=minimal")
         return frozenset(found)

@@ -284,6 +284,7 @@ async def find(exchange: Exchange, location: Location | None) -> Node | None:
     @raise NotPermitted: it is in somebody else's part of the tree.
     """
     if location is None:
+        # Quirk guessed-paths
         return BareNode(Location(), None, exchange.path)
     return await exchange.once(("node", location), lambda: _find(exchange, location))
 

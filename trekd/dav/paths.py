@@ -9,6 +9,7 @@ are refused and never resolved.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
@@ -21,6 +22,7 @@ MAX_SEGMENT = 255
 MAX_PATH = 4096
 """Octets of a path as it was sent."""
 
+# Quirk raw-at
 _SAFE = re.compile(r"[A-Za-z0-9._~@-]+").fullmatch
 _CONTROL = re.compile("[\x00-\x1f\x7f\ufffe\uffff]").search
 
@@ -70,15 +72,17 @@ def quoted(segment: str) -> str:
 
 def read_path(path: bytes) -> Location | None:
     """
-    Read the path of a request.
+    Read the path of a request; an account's address in it has the letter case of principals.
 
     @return: C{None} for one that is not below the mount.
     @raise SyntaxFault: it is too long, no UTF-8, or tries to climb.
     """
     if len(path) > MAX_PATH:
         raise SyntaxFault("shorter path", MAX_PATH)
-    segments = tuple(_segment(raw) for raw in path.split(b"/") if raw)
-    return Location(segments[1:]) if segments[:1] == (MOUNT,) else None
+    segments = [_segment(raw) for raw in path.split(b"/") if raw]
+    if len(segments) > 2 and "@" in segments[2]:
+        segments[2] = unicodedata.normalize("NFC", segments[2]).lower()
+    return Location(tuple(segments[1:])) if segments[:1] == [MOUNT] else None
 
 
 def read_reference(reference: str, host: str) -> Location | None:

@@ -26,6 +26,8 @@ HEADER_TIME = 60.0
 """Seconds from connecting, or from a request's first octet, to the end of its header."""
 BODY_TIME = 600.0
 """Seconds for a request's body."""
+BODY_PACE = 1024 * 1024
+"""Octets of a body of any size that must have come in this time to be given as much again."""
 GRACE = 1.0
 """Seconds for a client that waits for nothing to take part in the end of TLS."""
 _CLIENT = 200
@@ -51,7 +53,7 @@ class SiteChannel(HTTPChannel):
         self.session = token_hex(5)
         self.lease: ILease | None = None
         self._client = ""
-        self._octets_in = self._octets_out = 0
+        self._octets_in = self._octets_out = self._octets_at_start = 0
         self._heard = 0.0
         self._is_ending = False
         self._deadline: IDelayedCall | None = None
@@ -185,6 +187,7 @@ class SiteChannel(HTTPChannel):
 
     def _start_deadline(self, seconds: float) -> None:
         self._stop_deadline()
+        self._octets_at_start = self._octets_in
         self._deadline = self.site.reactor.callLater(seconds, self._deadline_passed)
 
     def _stop_deadline(self) -> None:
@@ -193,5 +196,10 @@ class SiteChannel(HTTPChannel):
             deadline.cancel()
 
     def _deadline_passed(self) -> None:
+        is_large = bool(self.requests) and getattr(self.requests[-1], "taker", None) is not None
+        if is_large and self._octets_in - self._octets_at_start >= BODY_PACE:
+            self._deadline = None
+            self._start_deadline(BODY_TIME)
+            return
         self.log.info("request from {peer} took too long to arrive", peer=self.peer, session=self.session)
         self.transport.abortConnection()

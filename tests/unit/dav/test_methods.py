@@ -563,6 +563,14 @@ def test_locks_below_are_in_the_way_of_what_happens_above(client: DAVClient) -> 
     assert client.request("PUT", FILES + "b/x", "y").status == 204
 
 
+def test_a_lock_holds_however_the_address_is_written(client: DAVClient) -> None:
+    client.request("PUT", FILES + "x", "x")
+    lock(client, FILES + "x")
+    for address in ("ALICE@example.com", "alice%40Example.com", "alice@example.com.", "/alice@example.com"):
+        assert client.request("PUT", f"/dav/files/{address}/x", "y").status == 423, address
+    assert client.request("GET", FILES + "x").body == b"x"
+
+
 def test_shared_locks(client: DAVClient) -> None:
     """RFC 4918 §6.2."""
     client.request("PUT", FILES + "x", "x")
@@ -673,6 +681,8 @@ def test_only_one_level_is_told_of(client: DAVClient, items: Any) -> None:
     reply = sync(client, "", level="infinite")
     assert (reply.status, reply.condition) == (403, "{DAV:}sync-traversal-supported")
     assert sync(client, "", level="2").status == 400
+    old = '<sync-collection xmlns="DAV:"><sync-token/><prop><getetag/></prop></sync-collection>'
+    assert client.request("REPORT", CALENDARS + "calendar/", old, Depth="1").status == 207
     assert sync(client, "", path=FILES).condition == "{DAV:}supported-report"
 
 

@@ -8,7 +8,9 @@ from trekd.dav.paths import Location, read_path, read_reference
 from trekd.errors import SyntaxFault
 
 
-@pytest.mark.parametrize("address", [b"alice@example.com", b"alice%40example.com", b"%61lice%40example%2ecom"])
+@pytest.mark.parametrize(
+    "address", [b"alice@example.com", b"alice%40example.com", b"%61lice%40example%2ecom", b"ALICE@Example.com"]
+)
 def test_every_form_of_an_address_is_read_and_one_is_written(address: bytes) -> None:
     location = read_path(b"/dav/files/" + address + b"/x")
     assert location == Location(("files", "alice@example.com", "x"))

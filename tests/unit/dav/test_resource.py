@@ -14,6 +14,7 @@ from trekd.dav.bodies import MAX_SWALLOWED, MEMORY
 from trekd.directory.interfaces import Account, Status
 from trekd.errors import DirectoryDown
 from trekd.values import Address
+from trekd.web.channel import BODY_PACE, BODY_TIME
 
 FILES = f"/dav/files/{ALICE}/"
 
@@ -263,6 +264,33 @@ def test_nothing_of_an_exception_is_shown(host: DAVHost) -> None:
     assert reply.status == 500
     assert b"secret" not in reply.body
     assert any("log_failure" in event for event in events)
+
+
+def test_a_large_file_has_time_as_long_as_it_comes(host: DAVHost) -> None:
+    octets = b"x" * (4 * BODY_PACE)
+    client = host.client()
+    client.send(
+        f"PUT {FILES}x HTTP/1.1\r\nHost: x\r\nAuthorization: {client.authorization}\r\n"
+        f"Content-Length: {len(octets)}\r\n\r\n".encode()
+    )
+    for start in range(0, len(octets), 16384):
+        client.send(octets[start : start + 16384])
+        host.clock.advance(BODY_TIME / 100)
+    assert client.reply().status == 201
+
+
+def test_a_large_file_that_drips_in_is_dropped(host: DAVHost) -> None:
+    client = host.client()
+    client.send(
+        f"PUT {FILES}x HTTP/1.1\r\nHost: x\r\nAuthorization: {client.authorization}\r\n"
+        f"Content-Length: {10 * BODY_PACE}\r\n\r\n".encode()
+    )
+    for _ in range(100):
+        if client.transport.aborted:
+            break
+        client.send(b"x" * 1000)
+        host.clock.advance(20)
+    assert client.transport.aborted
 
 
 def test_a_vanished_client_leaves_nothing(host: DAVHost) -> None:
