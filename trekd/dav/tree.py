@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from trekd.dav.exchange import Exchange
 from trekd.dav.live import PROPERTIES
-from trekd.dav.methods import delete, get, lock, mkcol, options, propfind, proppatch, put, report, transfer
+from trekd.dav.methods import delete, get, listing, lock, mkcol, options, propfind, proppatch, put, report, transfer
 from trekd.dav.nodes import (
     COLLECTION,
     HomesNode,
@@ -54,6 +54,7 @@ KINDS = (
         max_item="max_file",
         has_inside=True,
         is_synced=False,
+        get=listing.perform,
     ),
     Kind(CollectionKind.CALENDAR, "calendars", (COLLECTION, caldav("calendar")), suffix=".ics"),
     Kind(CollectionKind.ADDRESS_BOOK, "addressbooks", (COLLECTION, carddav("addressbook")), suffix=".vcf"),

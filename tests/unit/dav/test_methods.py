@@ -214,6 +214,19 @@ def test_members_are_added_under_names_of_ours(client: DAVClient) -> None:
     assert client.request("POST", FILES, "new").status == 405
 
 
+def test_a_browser_sees_a_folder(client: DAVClient) -> None:
+    client.request("MKCOL", FILES + "a/")
+    client.request("PUT", FILES + "a/%3Cscript%3E", "12345")
+    client.request("MKCOL", FILES + "a/b%20c/")
+    reply = client.request("GET", FILES + "a/")
+    assert reply.status == 200 and reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"<script>" not in reply.body and b"&lt;script&gt;" in reply.body
+    links = [line.split(b'"')[1].decode() for line in reply.body.split(b"\n") if line.startswith(b"<tr>")]
+    assert links == [FILES, FILES + "a/b%20c/", FILES + "a/%3Cscript%3E"]
+    assert all(client.request("GET", link).status == 200 for link in links)
+    assert "script-src" not in reply.headers["content-security-policy"]
+
+
 # --- MKCOL, DELETE --------------------------------------------------------------------------------
 
 
