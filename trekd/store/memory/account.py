@@ -13,6 +13,7 @@ from typing import Protocol
 from zope.interface import implementer
 
 from trekd.errors import LimitReached, NotPermitted
+from trekd.store.collections import ICollections
 from trekd.store.feed import ChangeFeed
 from trekd.store.interfaces import (
     Appended,
@@ -31,6 +32,7 @@ from trekd.store.interfaces import (
 )
 from trekd.store.matching import predicate
 from trekd.store.memory.boxes import Account, Email, Mailbox, Message
+from trekd.store.memory.collections import MemoryCollections
 from trekd.store.memory.verification import complaints
 from trekd.store.naming import listing_order, plan_renaming
 from trekd.store.rendering import line, pieces
@@ -56,6 +58,12 @@ class MemoryAccount:
         self.principal = principal
         self._content = account
         self._store = store
+
+    def __conform__(self, interface: object) -> MemoryCollections | None:
+        """The account's collections, when they are asked for."""
+        if interface is not ICollections:
+            return None
+        return MemoryCollections(self.principal, self._account, self._store.seconds)
 
     # Mailboxes
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from trekd.errors import LimitReached, MailboxExists, NoSuchMailbox, OverQuota
+from trekd.store.collections import MOST_COLLECTIONS
 from trekd.store.interfaces import Column, MailboxState, MailboxView, MessageFacts
+from trekd.store.memory.shelves import Shelf
 from trekd.store.naming import FIRST_MAILBOXES, missing_superiors
 from trekd.store.rendering import Source, flag_list, internal_date, internal_day, literal
 from trekd.values import DELETED, SEEN, UID, Flag, MailboxId, MailboxName, ModSeq, UIDValidity
@@ -25,10 +27,12 @@ class Limits:
 
     @ivar mailboxes: of one account; as many names may be subscribed.
     @ivar keywords: in use in one mailbox.
+    @ivar collections: of one account.
     """
 
     mailboxes: int
     keywords: int
+    collections: int = MOST_COLLECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,7 @@ class Account:
         self.by_name: dict[MailboxName, Mailbox] = {}
         self.by_id: dict[MailboxId, Mailbox] = {}
         self.subscribed: set[MailboxName] = set()
+        self.shelf = Shelf(limits.collections)
         self.modseq = ModSeq(0)
         self._last_validity = 0
         self._removed = False
@@ -255,9 +260,10 @@ class Account:
         return account
 
     def usage(self) -> tuple[int, int]:
-        """(octets, messages) of all mailboxes."""
+        """(octets, messages) of all mailboxes; the octets of all collections among them."""
         boxes = self.by_id.values()
-        return sum(box.tally.octets for box in boxes), sum(box.tally.total for box in boxes)
+        octets = sum(box.tally.octets for box in boxes) + self.shelf.octets
+        return octets, sum(box.tally.total for box in boxes)
 
     def named(self, name: MailboxName) -> Mailbox:
         """
@@ -344,3 +350,4 @@ class Account:
         self.by_name.clear()
         self.by_id.clear()
         self.subscribed.clear()
+        self.shelf.remove()
