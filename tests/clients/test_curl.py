@@ -42,7 +42,7 @@ def test_well_known_leads_to_dav(daemon: Daemon) -> None:
     """RFC 6764 §5."""
     for name in ("caldav", "carddav"):
         answer = web(daemon, f"/.well-known/{name}", "--request", "PROPFIND")
-        assert answer.startswith(b"HTTP/1.1 301")
+        assert answer.startswith(b"HTTP/1.1 307")
         assert b"location: /dav/" in answer.lower()
 
 

@@ -53,7 +53,7 @@ def ask(daemon: Daemon, service: str, octets: bytes) -> bytes:
         (b"GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n" + END, b"404"),
         (b"GET /%0d%0aSet-Cookie:x HTTP/1.1\r\n" + END, b"404"),
         (b"GET /\x1b[31m\rforged HTTP/1.1\r\n" + END, b"40"),
-        (b"PROPFIND /.well-known/caldav HTTP/1.1\r\n" + END, b"301"),
+        (b"PROPFIND /.well-known/caldav HTTP/1.1\r\n" + END, b"307"),
         (b"FROB / HTTP/1.1\r\n" + END, b"405"),
         (b"GET / HTTP/9.9\r\n" + END, b"400"),
         (b"GET\r\n\r\n", b"400"),

@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from trekd.assembly.dav import dav_resource
 from trekd.assembly.host import Host
 from trekd.assembly.threads import in_thread_of
 from trekd.imap.protocol import IMAPFactory
@@ -50,7 +51,7 @@ def _makers(host: Host, operations: Operations) -> dict[str, Callable[[], IProto
     reactor, tls, ledger = host.reactor, host.tls, host.accounts.ledger
     hostname = host.config.server.hostname
     services = Services(host.accounts.portal, host.accounts.store, host.config.imap, hostname)
-    site = _mail_site(host)
+    site, dav = _mail_site(host), dav_resource(host)
     return {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, ledger, reactor)),
         "imap": lambda: IMAPFactory(services, ledger, reactor, tls),
@@ -58,7 +59,7 @@ def _makers(host: Host, operations: Operations) -> dict[str, Callable[[], IProto
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "smtp": lambda: SubmissionFactory(site, EXCHANGE, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(hostname, reactor, host.sts_policy, ledger)),
+        "https": lambda: _inside_tls(tls, public_site(hostname, reactor, host.sts_policy, ledger, dav)),
         "http": lambda: redirect_site(hostname, reactor, ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),

@@ -43,6 +43,7 @@ from trekd.config.relay import RelayConfig
 __all__ = [
     "PLANS",
     "Config",
+    "DAVConfig",
     "DNSConfig",
     "DirectoryConfig",
     "IMAPConfig",
@@ -306,6 +307,27 @@ class StoreConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DAVConfig:
+    """Calendars, contacts and files over HTTPS."""
+
+    max_file: int = setting(
+        SIZE, 100 * MB, "Largest file of the file area.", at_least=MB, at_most=16 * GB
+    )
+    max_item: int = setting(
+        SIZE,
+        10 * MB,
+        "Largest calendar entry or contact, photos and attachments included.",
+        at_least=100 * KB,
+        at_most=100 * MB,
+    )
+    max_xml: int = setting(SIZE, 4 * MB, "Largest XML request.", at_least=64 * KB, at_most=64 * MB)
+    max_locks: int = setting(COUNT, 200, "Locks that one account holds at once.", at_least=10, at_most=10_000)
+    lock_time: int = setting(
+        DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """The log, on standard error or where twistd's --logfile says."""
 
@@ -334,5 +356,6 @@ class Config:
     dns: DNSConfig = table(DNSConfig)
     mta_sts: MTASTSConfig = table(MTASTSConfig)
     relay: RelayConfig = table(RelayConfig)
+    dav: DAVConfig = table(DAVConfig)
     store: StoreConfig = table(StoreConfig)
     log: LogConfig = table(LogConfig)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -32,6 +32,11 @@ SECURITY_HEADERS: Mapping[bytes, bytes] = {
     b"content-security-policy": b"default-src 'none'; style-src 'unsafe-inline'",
 }
 
+_LOOKING = (b"OPTIONS", b"PROPFIND", b"REPORT")
+"""Methods with which clients look for calendars at C{/}."""
+_TRIED = (b"principals", b"calendar")
+"""First segments that clients try when they were told of no path."""
+
 _log = Logger()
 
 _PAGE = """<!DOCTYPE html>
@@ -46,13 +51,57 @@ def page(title: str, text: str) -> bytes:
     return _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
 
 
+class BodyTaker(Protocol):
+    """Takes a request's body in place of the request, within bounds of its own."""
+
+    def write(self, octets: bytes) -> None:
+        """The next octets."""
+
+    def discard(self) -> None:
+        """The request is gone; a second call does nothing."""
+
+
+class TakingResource(Protocol):
+    """A resource for requests with bodies of any size, from the moment their header is complete."""
+
+    def render(self, request: Request) -> int:
+        """See C{IResource}."""
+
+    def take_body(self, request: Request, method: bytes) -> BodyTaker:
+        """Something that takes the body; the request finds it as C{taker} when it is rendered."""
+
+
 class SiteRequest(Request):
-    """A request with a bounded body and errors that show nothing of the inside."""
+    """
+    A request with a bounded body and errors that show nothing of the inside.
+
+    @ivar taker: what takes the body; C{None}: it is kept here.
+    """
 
     _received = 0
+    taker: BodyTaker | None = None
+
+    def gotLength(self, length: int | None) -> None:
+        """The header is complete: find out who takes the body."""
+        # Twisted tells a request its method and path no sooner than its body has arrived.
+        channel: Any = self.channel
+        method, path = channel._command, channel._path
+        resource = channel.site.taking.get(first_segment(path))
+        super().gotLength(length if resource is None else 0)
+        if resource is not None:
+            self.taker = resource.take_body(self, method)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client is gone, and its body with it."""
+        if self.taker is not None:
+            self.taker.discard()
+        super().connectionLost(reason)
 
     def handleContentChunk(self, data: bytes) -> None:
         """Keep a body within the bound; of a longer one nothing more is kept, and soon nothing more is read."""
+        if self.taker is not None:
+            self.taker.write(data)
+            return
         self._received += len(data)
         if self._received <= MAX_BODY:
             super().handleContentChunk(data)
@@ -74,6 +123,11 @@ class SiteRequest(Request):
         else:
             answer(self, 500, "Internal error", "Something went wrong here; the administrator finds it in the log.")
         return reason
+
+
+def first_segment(path: bytes) -> bytes:
+    """The first segment of a path as it was sent."""
+    return path.partition(b"?")[0].removeprefix(b"/").partition(b"/")[0]
 
 
 def answer(request: Request, code: int, title: str, text: str) -> None:
@@ -99,7 +153,7 @@ class Missing(Resource):
 
 
 class Redirect(Resource):
-    """A permanent redirect for every method, PROPFIND included (RFC 6764 §5)."""
+    """A redirect for every method, PROPFIND included, that keeps the method and its body (RFC 6764 §5)."""
 
     isLeaf = True
 
@@ -111,7 +165,7 @@ class Redirect(Resource):
         """Answer."""
         request.setHeader(b"location", self._target)
         request.setHeader(b"cache-control", b"max-age=86400")
-        answer(request, 301, "Moved", "This address has moved.")
+        answer(request, 307, "Moved", "This address has moved.")
         return NOT_DONE_YET
 
 
@@ -134,8 +188,12 @@ class ToHTTPS(Resource):
 class StatusPage(Resource):
     """C{/}: that the host works, and nothing that helps a stranger."""
 
-    def __init__(self, hostname: str) -> None:
+    def __init__(self, hostname: str, dav: TakingResource | None = None) -> None:
+        """
+        @param dav: answers methods of WebDAV, with which clients look here for what they were not told.
+        """
         super().__init__()
+        self._dav = dav
         self._body = page(hostname, "This is a TrekMail mail host, and it is working.")
 
     def getChild(self, path: bytes, request: Request) -> IResource:
@@ -144,6 +202,9 @@ class StatusPage(Resource):
 
     def render(self, request: Request) -> int:
         """Show the page."""
+        if self._dav is not None and request.method in _LOOKING:
+            found: int = self._dav.render(request)
+            return found
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader(b"allow", b"GET, HEAD")
             answer(request, 405, "Method not allowed", "This page can only be read.")
@@ -173,6 +234,7 @@ class HTTPSite(Site):
     A site of ours: own request class, no tracebacks, headers for every answer.
 
     @ivar service: the listener's name, for the ledger.
+    @ivar taking: first segments of paths whose requests' bodies are taken by a resource.
     """
 
     protocol = SiteChannel  # type: ignore[assignment]
@@ -189,6 +251,7 @@ class HTTPSite(Site):
         """
         super().__init__(root, requestFactory=SiteRequest, reactor=reactor)
         self.ledger = ledger
+        self.taking: dict[bytes, TakingResource] = {}
         self._headers = dict(headers)
 
     def getResourceFor(self, request: Request) -> IResource:
@@ -232,20 +295,31 @@ class Text(Resource):
 
 
 def public_site(
-    hostname: str, reactor: Any, sts_policy: Callable[[], bytes], ledger: ILedger | None = None
+    hostname: str,
+    reactor: Any,
+    sts_policy: Callable[[], bytes],
+    ledger: ILedger | None = None,
+    dav: TakingResource | None = None,
 ) -> HTTPSite:
     """
     The site of the C{https} listeners.
 
     @param sts_policy: what other servers are told of TLS to our exchangers (RFC 8461 §3.3).
+    @param dav: calendars, contacts and files.
     """
-    root = StatusPage(hostname)
+    root = StatusPage(hostname, dav)
     well_known = _Folder()
     for name in (b"caldav", b"carddav"):
         well_known.putChild(name, Redirect(b"/dav/"))
     well_known.putChild(b"mta-sts.txt", Text(sts_policy))
     root.putChild(b".well-known", well_known)
-    return HTTPSite(root, SECURITY_HEADERS, reactor, ledger)
+    site = HTTPSite(root, SECURITY_HEADERS, reactor, ledger)
+    if dav is not None:
+        resource: Any = dav
+        for name in (b"dav", *_TRIED):
+            root.putChild(name, resource)
+            site.taking[name] = dav
+    return site
 
 
 def redirect_site(hostname: str, reactor: Any, ledger: ILedger | None = None) -> HTTPSite:

@@ -44,7 +44,7 @@ def site() -> HTTPSite:
 def test_well_known_redirects_whatever_the_method(site: HTTPSite, method: bytes, name: bytes) -> None:
     """RFC 6764 §5."""
     answer, _ = ask(site, request(method, b"/.well-known/" + name))
-    assert answer.startswith(b"HTTP/1.1 301 ")
+    assert answer.startswith(b"HTTP/1.1 307 ")
     assert b"\r\nlocation: /dav/\r\n" in answer.lower()
 
 

@@ -1,0 +1,31 @@
+"""
+Calendars, contacts and files, for the web site.
+"""
+
+from __future__ import annotations
+
+from trekd.assembly.host import Host
+from trekd.assembly.threads import in_thread_of
+from trekd.dav.exchange import Site
+from trekd.dav.locks import LockTable
+from trekd.dav.resource import DAVResource
+from trekd.dav.tree import tables
+
+
+def dav_resource(host: Host) -> DAVResource:
+    """The resource that every C{https} listener shares."""
+    accounts, config = host.accounts, host.config
+    return DAVResource(
+        Site(
+            hostname=config.server.hostname,
+            config=config.dav,
+            portal=accounts.portal,
+            directory=accounts.directory,
+            store=accounts.store,
+            quota=accounts.plans.quota,
+            clock=host.reactor,
+            off_reactor=in_thread_of(host.reactor),
+            locks=LockTable(host.reactor, config.dav.max_locks),
+            tables=tables(),
+        )
+    )

@@ -1,0 +1,86 @@
+"""
+What every change of the tree asks first: is the place free, who may, which locks and conditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trekd.dav.conditions import require_conditions, require_if, submitted_tokens
+from trekd.dav.errors import Fault
+from trekd.dav.exchange import Exchange
+from trekd.dav.locks import require_unlocked
+from trekd.dav.nodes import CollectionNode, HomeNode, Node, find, require
+from trekd.dav.paths import Location
+from trekd.portal.access import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where something is, or is to be.
+
+    @ivar parent: the collection or home around it.
+    @ivar node: what is there now.
+    """
+
+    location: Location
+    parent: Node
+    node: Node | None
+
+
+async def place(exchange: Exchange, location: Location | None) -> Place:
+    """
+    Look at a place that is to be changed.
+
+    @raise Fault: 403 where nothing of the kind can be, 409 when the collection around it is missing (RFC 4918 §9.7.1).
+    """
+    if location is None or not location.segments:
+        raise Fault(403, text="Nothing can be changed here.")
+    parent = await find(exchange, location.parent)
+    if parent is None:
+        raise Fault(409, text="There is no such collection to put it into.")
+    return Place(location, parent, await parent.child(exchange, location.name))
+
+
+async def own_place(exchange: Exchange) -> Place:
+    """The place that the request is about; its conditions hold (RFC 4918 §10.4, RFC 9110 §13)."""
+    found = await place(exchange, exchange.location)
+    await require_if(exchange)
+    require_conditions(exchange, found.node)
+    return found
+
+
+async def require_change(exchange: Exchange, where: Place, *, is_deep: bool = False) -> None:
+    """
+    Make sure that what is at a place may be changed, or something put there.
+
+    @param is_deep: everything below goes, too.
+    @raise Fault: 403 or 423.
+    """
+    await require(exchange, where.node or where.parent, Permission.WRITE)
+    require_unlocked(
+        exchange.site.locks,
+        where.location,
+        submitted_tokens(exchange),
+        exchange.principal,
+        is_deep=is_deep,
+        changes_parent=where.node is None or is_deep,
+    )
+
+
+def require_item_parent(where: Place) -> CollectionNode:
+    """
+    The collection that an item is to be put into.
+
+    @raise Fault: 405 on a collection, 403 or 409 where no item can be.
+    """
+    if where.node is not None and where.node.is_collection:
+        raise Fault(405, text="There is a collection at this address.")
+    if isinstance(where.parent, CollectionNode):
+        return where.parent
+    if isinstance(where.parent, HomeNode):
+        raise Fault(403, text="Only collections can be here.")
+    if where.parent.is_collection:
+        raise Fault(403, text="Nothing can be put here.")
+    raise Fault(409, text="There is no such collection to put it into.")

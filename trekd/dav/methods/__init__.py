@@ -1,0 +1,3 @@
+"""
+The methods of WebDAV, one module each; L{trekd.dav.tree} has the table.
+"""

@@ -1,0 +1,76 @@
+"""
+PUT (RFC 4918 §9.7) and POST to a collection's add-member address (RFC 5995).
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from trekd.dav.changes import Place, own_place, require_change, require_item_parent
+from trekd.dav.conditions import condition, require_if
+from trekd.dav.errors import Fault
+from trekd.dav.exchange import Answer, Exchange
+from trekd.dav.live import http_date, quoted_etag
+from trekd.dav.nodes import CollectionNode, find_required
+from trekd.store.collections import Condition, NewItem, Stored
+from trekd.store.interfaces import IMessageSource
+
+
+async def perform(exchange: Exchange) -> Answer:
+    """Store the body under the request's name."""
+    where = await own_place(exchange)
+    parent = require_item_parent(where)
+    if exchange.header("content-range"):
+        raise Fault(400, text="Parts of a resource cannot be put.")
+    await require_change(exchange, where)
+    new = await read_new(exchange, parent, where.location.name)
+    stored = await parent.shelf.put(parent.state.id, new, condition(exchange))
+    return _stored(204 if stored.replaced else 201, stored, new)
+
+
+async def add_member(exchange: Exchange) -> Answer:
+    """Store the body under a name that we choose."""
+    node = await find_required(exchange)
+    if exchange.query != "add-member" or not isinstance(node, CollectionNode):
+        raise Fault(405, text="POST to the address that the add-member property gives.")
+    name = str(uuid.uuid4()) + node.kind(exchange).suffix
+    where = Place(node.location.child(name), node, None)
+    await require_if(exchange)
+    await require_change(exchange, where)
+    new = await read_new(exchange, node, name)
+    stored = await node.shelf.put(node.state.id, new, Condition(is_absent=True))
+    return _stored(201, stored, new).adding((b"location", where.location.path(False)))
+
+
+async def read_new(exchange: Exchange, collection: CollectionNode, name: str) -> NewItem:
+    """
+    What the body is as an item of a collection.
+
+    @raise Fault: it cannot be stored there.
+    """
+    kind = collection.kind(exchange)
+    if kind.read_item is None:
+        raise Fault(403, text="Nothing can be put here.")
+    if exchange.header("content-encoding").lower() not in ("", "identity"):
+        raise Fault(415, text="Bodies are taken without content encoding.")
+    exchange.body.require(getattr(exchange.site.config, kind.max_item))
+    return await kind.read_item(exchange, collection, name, await exchange.body.content())
+
+
+def _stored(status: int, stored: Stored, new: NewItem) -> Answer:
+    """What was stored has its etag told, as it is stored as it came (RFC 4791 §5.3.4)."""
+    headers = [(b"etag", quoted_etag(stored.state)), (b"last-modified", http_date(stored.state.modified))]
+    if stored.state.schedule_tag:
+        headers.append((b"schedule-tag", b'"' + stored.state.schedule_tag.encode() + b'"'))
+    return Answer(status, b"", tuple(headers))
+
+
+async def read_file(
+    exchange: Exchange, collection: CollectionNode, name: str, content: bytes | IMessageSource
+) -> NewItem:
+    """See L{trekd.dav.tables.Reader}: a file is anything."""
+    new = NewItem(name, content)
+    media_type = exchange.header("content-type").strip()
+    is_usable = media_type.isascii() and media_type.isprintable() and 0 < len(media_type) <= 200
+    return replace(new, media_type=media_type) if is_usable else new
