@@ -12,6 +12,16 @@ from pathlib import Path
 
 from tests.fakes.mime import PlainReader
 from tests.fakes.running import PumpedReactor
+from trekd.store.collections import (
+    CollectionId,
+    CollectionKind,
+    ICollections,
+    Mount,
+    NewCollection,
+    NewItem,
+    PlainFacts,
+    Right,
+)
 from trekd.store.interfaces import FlagOperation, IAccountStore, NewMessage
 from trekd.store.sqlite.migrations import VERSION
 from trekd.store.sqlite.store import Settings, SQLiteStore
@@ -24,8 +34,25 @@ LARGE = b"Subject: large\r\n\r\n" + b"0123456789abcde\n" * 256
 THRESHOLD = 1024
 
 
+async def fill_collections(shelf: ICollections) -> None:
+    """Collections of each kind of row: items, one that is gone, indexed times and texts, a grant, a mount."""
+    work = await shelf.create_collection(
+        NewCollection("work", CollectionKind.CALENDAR, None, ("VEVENT",), {"{DAV:}displayname": "<n/>"})
+    )
+    facts = PlainFacts("VEVENT", "one", ((3600, 7200, "B"),), 7200, True, (("SUMMARY", "meeting"),))
+    await shelf.put(work.id, NewItem("one.ics", b"BEGIN:VCALENDAR\r\n\0\xff", facts, "text/calendar"))
+    await shelf.put(work.id, NewItem("gone.ics", b"gone"))
+    await shelf.remove_item(work.id, "gone.ics")
+    await shelf.change_item_properties(work.id, "one.ics", {"{x}p": "<v/>"})
+    await shelf.grant(work.id, {PrincipalId("bob@example.com"): Right.READ})
+    await shelf.mount(
+        Mount("bob's", PrincipalId("bob@example.com"), CollectionId("C" + "0" * 24), CollectionKind.CALENDAR)
+    )
+
+
 async def fill(account: IAccountStore) -> None:
     """An account in which every table has rows: mailboxes, copies, keywords, expunged messages."""
+    await fill_collections(ICollections(account))
     await account.create(MailboxName("Projects/Überblick"), ("\\Important",))
     await account.subscribe(MailboxName("Projects/Überblick"))
     await account.unsubscribe(MailboxName("Junk"))

@@ -13,10 +13,11 @@ from tests.fakes.mime import PlainReader
 from tests.fakes.running import PumpedReactor
 from tests.upgrade.dump import ALICE, FIXTURES, LARGE, THRESHOLD, dumped, fill
 from trekd.errors import ConfigFault
+from trekd.store.collections import CollectionKind, ICollections, Match, NewCollection, NewItem, Right, Window
 from trekd.store.interfaces import BodyText, Column, IAccountStore, LineTemplate, NewMessage
 from trekd.store.sqlite.migrations import VERSION
 from trekd.store.sqlite.store import Settings, SQLiteStore
-from trekd.values import INBOX, MailboxName
+from trekd.values import INBOX, MailboxName, ModSeq, PrincipalId
 
 LINE = (Column.UID, b" ", Column.FLAGS, b" ", Column.INTERNALDATE, b" ", Column.OCTETS, b"\n")
 
@@ -51,6 +52,20 @@ async def content(account: IAccountStore, name: MailboxName) -> bytes:
     return b"".join([piece.octets async for piece in listing])
 
 
+async def see_collections(shelf: ICollections) -> None:
+    """What the fixtures since version 2 hold beside mail."""
+    (work,) = await shelf.collections()
+    assert (work.name, work.components, dict(work.properties)) == ("work", ("VEVENT",), {"{DAV:}displayname": "<n/>"})
+    ((state, octets),) = await shelf.contents(work.id, ["one.ics", "gone.ics"])
+    assert octets == b"BEGIN:VCALENDAR\r\n\0\xff" and dict(state.properties) == {"{x}p": "<v/>"}
+    assert await shelf.identified(work.id, "one") == state
+    assert [one.state for one in await shelf.overlapping(work.id, Window(0, 10_000), "VEVENT")] == [state]
+    assert await shelf.containing(work.id, ["SUMMARY"], "meet", Match.STARTS_WITH) == (state,)
+    assert (await shelf.item_changes(work.id, ModSeq(work.modseq - 2))).removed == ("gone.ics",)
+    assert await shelf.grants(work.id) == {PrincipalId("bob@example.com"): Right.READ}
+    assert [mount.name for mount in await shelf.mounts()] == ["bob's"]
+
+
 @pytest.mark.parametrize("version", range(1, VERSION + 1))
 def test_old_account_is_opened(version: int, tmp_path: Path, reactor: PumpedReactor) -> None:
     """With its mailboxes, messages, flags and dates; it is sound and takes new mail."""
@@ -68,6 +83,11 @@ def test_old_account_is_opened(version: int, tmp_path: Path, reactor: PumpedReac
     assert ("Archive", ("\\Archive",), 3) in names
     assert ("Projects/Überblick", ("\\Important",), 0) in names
     assert MailboxName("Junk") not in reactor.run(alice.subscriptions())
+    shelf = ICollections(alice)
+    if version >= 2:
+        reactor.run(see_collections(shelf))
+    new = reactor.run(shelf.create_collection(NewCollection("new", CollectionKind.ADDRESS_BOOK)))
+    assert reactor.run(shelf.put(new.id, NewItem("card", b"x"))).state.size == 1
     view = reactor.run(alice.open(INBOX)).view
     assert list(reactor.run(alice.search(view, BodyText("789abcde")))) == [4]
     assert list(reactor.run(alice.append(INBOX, [NewMessage(small)])).uids) == [5]

@@ -90,7 +90,8 @@ def instances(
     """
     left = bounds.instances
     try:
-        for each in merge(*_streams(found, window, floating, budget or Budget(bounds.steps)), key=attrgetter("start")):
+        streams = list(_streams(found, window, floating, budget or Budget(bounds.steps)))
+        for each in streams[0] if len(streams) == 1 else merge(*streams, key=attrgetter("start")):
             if left <= 0:
                 raise TooManyInstances(bounds.instances)
             left -= 1
@@ -121,7 +122,8 @@ def _streams(
     master = found.master
     if master is not None and (not master.is_recurring or master.start is None):
         fixed.append(single(master, floating))
-    yield iter(sorted((each for each in fixed if _touches(each, window)), key=attrgetter("start")))
+    if fixed:
+        yield iter(sorted((each for each in fixed if _touches(each, window)), key=attrgetter("start")))
     if master is None or master.start is None or not master.is_recurring:
         return
     series = _Series(found, master, floating, budget)

@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from trekd.errors import NoSuchMailbox
+from trekd.store.collections import ICollections
 from trekd.store.feed import ChangeFeed
 from trekd.store.interfaces import (
     Appended,
@@ -38,6 +39,7 @@ from trekd.store.sqlite import hierarchy, mailboxes, transfer
 from trekd.store.sqlite.arrival import Arrivals
 from trekd.store.sqlite.batches import Append, Committed, Operation
 from trekd.store.sqlite.check import complaints
+from trekd.store.sqlite.collections import Desk, SQLiteCollections
 from trekd.store.sqlite.database import Database, reading
 from trekd.store.sqlite.flagging import Wanted, change_flags
 from trekd.store.sqlite.listing import Rendering
@@ -81,6 +83,11 @@ class SQLiteAccount:
         self._shop = surroundings.shop
         self._queue = WriteQueue(files, surroundings.shop, self._committed)
         self._states: States | None = None
+        self._collections = SQLiteCollections(files, surroundings.shop, Desk(self._read_now, self._submit))
+
+    def __conform__(self, interface: object) -> SQLiteCollections | None:
+        """The account's collections, when they are asked for."""
+        return self._collections if interface is ICollections else None
 
     def limit(self, quota: int) -> None:
         """Set the quota in octets; 0 is no limit."""
@@ -254,6 +261,11 @@ class SQLiteAccount:
                 return function(database)
 
         return self._read(read)
+
+    def _read_now(self, function: Callable[[Database], T]) -> Deferred[T]:
+        """As L{_read_at_once}, while the store is open."""
+        self._around.require_open()
+        return self._read_at_once(function)
 
     def _write(self, apply: Callable[[Transaction], T]) -> Deferred[T]:
         return self._submit(Operation(apply))

@@ -115,7 +115,7 @@ class Arrivals:
             piece = await source.read(offset, PIECE)
             if not piece:
                 raise StoreFull("a message in arrival is shorter than it was")
-            await self._write(partial(_append, path, piece if offset else prefix + piece))
+            await self._write(partial(append_to, path, piece if offset else prefix + piece))
             offset += len(piece)
 
     def prepare(self) -> None:
@@ -131,7 +131,7 @@ class Arrivals:
                 continue
             if one.octets is not None:
                 self._in_files.append(one.objectid)
-                _append(self._files.body(one.objectid), one.octets)
+                append_to(self._files.body(one.objectid), one.octets)
             self._arrivals.append(self._read_file(one))
         if self._in_files:
             sync_directory(self._files.bodies)
@@ -194,8 +194,12 @@ def remove_bodies(files: AccountFiles, objectids: Sequence[str]) -> None:
             pass
 
 
-def _append(path: Path, octets: bytes) -> None:
-    """Add to a message's file, or make it."""
+def append_to(path: Path, octets: bytes) -> None:
+    """
+    Add to the file of a message or item, or make it.
+
+    @raise StoreFull: the file system refuses.
+    """
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         with open(os.open(path, flags, 0o600), "wb", buffering=0) as file:

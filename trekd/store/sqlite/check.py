@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from trekd.store.sqlite import flags as flag_lists
+from trekd.store.sqlite.collectionrules import COLLECTION_RULES
 from trekd.store.sqlite.database import Database, Row
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.transactions import Transaction
@@ -81,7 +82,8 @@ _RULES = (
     (
         "quota counts {} octets, {} messages; there are {}, {}",
         "SELECT account.octets, account.messages, found.octets, found.messages FROM account,"
-        " (SELECT coalesce(sum(size), 0) AS octets, count(*) AS messages FROM slot) AS found"
+        " (SELECT coalesce(sum(size), 0) + (SELECT coalesce(sum(size), 0) FROM item) AS octets, count(*) AS messages"
+        " FROM slot) AS found"
         " WHERE (account.octets, account.messages) != (found.octets, found.messages)",
     ),
     ("there is no INBOX", "SELECT 1 FROM account WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE name = 'INBOX')"),
@@ -101,7 +103,7 @@ def _complaints(database: Database, files: AccountFiles) -> Iterator[str]:
     owners = [owner for (owner,) in database.rows("SELECT principal FROM account")]
     if owners != [files.principal]:
         yield f"database belongs to {owners}"
-    for text, query in _RULES:
+    for text, query in (*_RULES, *COLLECTION_RULES):
         for row in database.rows(query):
             yield text.format(*row)
     yield from _of_flags(database)
@@ -133,7 +135,9 @@ def _of_flags(database: Database) -> Iterator[str]:
 
 
 def _of_files(database: Database, files: AccountFiles) -> Iterator[str]:
-    wanted: dict[str, int] = dict(database.rows("SELECT objectid, size FROM email WHERE file = 1"))
+    query = "SELECT objectid, size FROM email WHERE file = 1"
+    query += " UNION ALL SELECT file, size FROM item WHERE file IS NOT NULL"
+    wanted: dict[str, int] = dict(database.rows(query))
     for name in sorted(os.listdir(files.bodies)):
         if name not in wanted:
             yield f"file {name} belongs to no message"

@@ -43,8 +43,9 @@ def make_ready(files: AccountFiles, connections: Connections, views: KnownViews,
 
 
 def _sweep(files: AccountFiles, database: Database) -> None:
-    """Remove files of messages that were never committed, or that are expunged."""
+    """Remove files of messages and items that were never committed, or that are gone."""
     there = os.listdir(files.bodies)
     if there:
-        wanted = {objectid for (objectid,) in database.rows("SELECT objectid FROM email WHERE file = 1")}
+        query = "SELECT objectid FROM email WHERE file = 1 UNION ALL SELECT file FROM item WHERE file IS NOT NULL"
+        wanted = {objectid for (objectid,) in database.rows(query)}
         remove_bodies(files, [name for name in there if name not in wanted])
