@@ -33,7 +33,7 @@ quit
 
 def test_a_session_of_the_terminal(tmp_path: Path) -> None:
     cadaver, script = require("cadaver"), require("script")
-    daemon = Daemon(tmp_path, '[store]\nbackend = "memory"\n')
+    daemon = Daemon(tmp_path)
     daemon.add_accounts({"alice@example.com": "pro"}, WORD)
     daemon.start()
     (tmp_path / ".netrc").write_text(f"machine localhost\nlogin alice@example.com\npassword {WORD}\n")

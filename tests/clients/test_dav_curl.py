@@ -18,7 +18,7 @@ PRINCIPAL = b'<propfind xmlns="DAV:"><prop><current-user-principal/></prop></pro
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon with alice and bob."""
-    made = Daemon(tmp_path_factory.mktemp("dav"), '[store]\nbackend = "memory"\n[dav]\nmax_file = "64MB"\n')
+    made = Daemon(tmp_path_factory.mktemp("dav"), '[dav]\nmax_file = "64MB"\n')
     made.add_accounts({"alice@example.com": "pro", "bob@example.com": "pro"})
     made.start()
     yield made

@@ -19,7 +19,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What litmus said."""
     require("litmus")
     directory = tmp_path_factory.mktemp("litmus")
-    daemon = Daemon(directory, '[store]\nbackend = "memory"\n')
+    daemon = Daemon(directory)
     daemon.add_accounts({"alice@example.com": "pro"})
     daemon.start()
     (directory / "logs").mkdir()
