@@ -83,7 +83,8 @@ class SQLiteAccount:
         self._shop = surroundings.shop
         self._queue = WriteQueue(files, surroundings.shop, self._committed)
         self._states: States | None = None
-        self._collections = SQLiteCollections(files, surroundings.shop, Desk(self._read_now, self._submit))
+        desk = Desk(self._read_now, self._submit, surroundings.require_open)
+        self._collections = SQLiteCollections(files, surroundings.shop, desk)
 
     def __conform__(self, interface: object) -> SQLiteCollections | None:
         """The account's collections, when they are asked for."""
@@ -290,6 +291,7 @@ class SQLiteAccount:
 
     def _committed(self, committed: Committed) -> None:
         """Take over what a batch did, in the reactor's thread, before its results are delivered."""
+        self._collections.committed(committed)
         for mailbox, first in committed.arrived:
             self._around.untold.setdefault(mailbox, UID(first))
         for mailbox, _ in committed.deleted:
