@@ -40,6 +40,7 @@ _HEADERS = (
     "content-type",
     "depth",
     "destination",
+    "expect",
     "host",
     "if",
     "if-match",
@@ -82,7 +83,8 @@ class DAVResource(Resource):
         is_stored = method in _STORING
         limit = max(config.max_file, config.max_item) if is_stored else config.max_xml
         sink = self._site.store.receive if is_stored else None
-        return Body(limit, request.channel.transport, lambda: self._admits(request), sink)
+        announced = getattr(request, "announced", None)
+        return Body(limit, request.channel.transport, lambda: self._admits(request), sink, announced)
 
     def render(self, request: Request) -> int:
         """Answer, whatever the method."""
@@ -162,6 +164,8 @@ class DAVResource(Resource):
         """
         @raise Fault: 405 or 501, the method is not for this or for nothing.
         """
+        if exchange.header("expect").lower() not in ("", "100-continue"):
+            raise Fault(417, text="Nothing but 100-continue can be expected.")
         row = self._site.tables.methods.get(exchange.method)
         if row is None:
             raise Fault(501, text="This method is not known here.")
