@@ -61,6 +61,7 @@ class Exchange:
     @ivar location: C{None} for paths beside C{/dav/} that clients try.
     @ivar path: as it was sent, without the query.
     @ivar query: what followed the question mark, undecoded.
+    @ivar judged: etag of the item by which the request's conditions were judged, '' for none; C{None}: they were not.
     @ivar header_values: lower-case name to value, several joined with commas.
     """
 
@@ -72,6 +73,7 @@ class Exchange:
     query: str
     header_values: Mapping[str, str]
     body: Body
+    judged: str | None = None
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @property

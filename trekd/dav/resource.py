@@ -21,8 +21,9 @@ from trekd.dav.exchange import Answer, Exchange, Site, xml_answer
 from trekd.dav.methods.options import allow_header, dav_header
 from trekd.dav.nodes import find
 from trekd.dav.paths import read_path
+from trekd.dav.representation import represented, represented_failure
 from trekd.dav.sending import Sender
-from trekd.errors import LimitExceeded
+from trekd.errors import ConditionFailed, LimitExceeded
 from trekd.portal.interfaces import IMailUser
 from trekd.store.collections import ICollections
 from trekd.values import PrincipalId
@@ -125,7 +126,7 @@ class DAVResource(Resource):
             exchange = await self._exchange(request, body)
             if body.is_too_large:
                 raise LimitExceeded("smaller body")
-            answer = await self._perform(exchange)
+            answer = await self._preferred(exchange)
             return answer.adding(dav_header(exchange))
         except Exception as error:
             return self._told(request, error)
@@ -159,6 +160,15 @@ class DAVResource(Resource):
             if len(self._complete) >= _MOST_KNOWN:
                 self._complete.clear()
             self._complete[principal] = None
+
+    async def _preferred(self, exchange: Exchange) -> Answer:
+        try:
+            return await represented(exchange, await self._perform(exchange))
+        except (Fault, ConditionFailed) as error:
+            instead = await represented_failure(exchange, error)
+            if instead is None:
+                raise
+            return instead
 
     async def _perform(self, exchange: Exchange) -> Answer:
         """

@@ -25,6 +25,8 @@ async def perform(exchange: Exchange) -> Answer:
         raise Fault(400, text="Parts of a resource cannot be put.")
     await require_change(exchange, where)
     new = await read_new(exchange, parent, where.location.name)
+    # Somebody may have locked it while the body was read.
+    await require_change(exchange, where)
     stored = await parent.shelf.put(parent.state.id, new, condition(exchange))
     return _stored(204 if stored.replaced else 201, stored, new)
 
