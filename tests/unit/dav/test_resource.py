@@ -12,7 +12,7 @@ from trekd.config.schema import DAVConfig
 from trekd.dav.authentication import REMEMBERED
 from trekd.dav.bodies import MAX_SWALLOWED, MEMORY
 from trekd.directory.interfaces import Account, Status
-from trekd.errors import DirectoryDown
+from trekd.errors import DirectoryDown, StoreCorrupt
 from trekd.values import Address
 from trekd.web.channel import BODY_PACE, BODY_TIME
 
@@ -327,6 +327,42 @@ def test_nothing_of_an_exception_is_shown(host: DAVHost) -> None:
     assert reply.status == 500
     assert b"secret" not in reply.body
     assert any("log_failure" in event for event in events)
+
+
+@pytest.mark.parametrize(
+    "error", [StoreCorrupt("/var/lib/secret: malformed"), RuntimeError("secret"), OSError(5, "secret")]
+)
+@pytest.mark.parametrize(
+    ("call", "method", "fields"),
+    [
+        ("collections", "PROPFIND", {"Depth": "1"}),
+        ("items", "PROPFIND", {"Depth": "1"}),
+        ("item_source", "GET", {}),
+        ("put", "PUT", {}),
+        ("remove_item", "DELETE", {}),
+        ("copy_item", "COPY", {"Destination": FILES + "y"}),
+        ("move_item", "MOVE", {"Destination": FILES + "y"}),
+        ("create_collection", "MKCOL", {}),
+    ],
+)
+def test_a_store_that_fails_is_our_fault(
+    host: DAVHost, monkeypatch: pytest.MonkeyPatch, call: str, method: str, fields: dict[str, str], error: Exception
+) -> None:
+    """One line in the log, nothing of it for the client, and the next request is served."""
+
+    async def fail(*arguments: object, **more: object) -> None:
+        raise error
+
+    client = host.client()
+    client.request("PUT", FILES + "x", "one")
+    path = FILES + ("new/" if method == "MKCOL" else "" if method == "PROPFIND" else "x")
+    with capturedLogs() as events, monkeypatch.context() as patch:
+        patch.setattr(type(host.shelf()), call, fail)
+        reply = client.request(method, path, **fields)
+    assert reply.status == 500
+    assert b"secret" not in reply.body
+    assert len([event for event in events if "log_failure" in event]) == 1
+    assert client.request("GET", FILES + "x").body == b"one"
 
 
 def test_a_large_file_has_time_as_long_as_it_comes(host: DAVHost) -> None:
