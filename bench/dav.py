@@ -245,7 +245,7 @@ def _period(text: str) -> tuple[datetime, datetime]:
     begin = datetime.strptime(first + "+0000", "%Y%m%dT%H%M%SZ%z")
     if not second.startswith("P"):
         return begin, datetime.strptime(second + "+0000", "%Y%m%dT%H%M%SZ%z")
-    found = dict((unit, int(number)) for number, unit in re.findall(r"(\d+)([DHMS])", second))
+    found = {unit: int(number) for number, unit in re.findall(r"(\d+)([DHMS])", second)}
     return begin, begin + timedelta(
         days=found.get("D", 0), hours=found.get("H", 0), minutes=found.get("M", 0), seconds=found.get("S", 0)
     )
