@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trekd import errors
-from trekd.dav.xml.names import dav
+from trekd.dav.xml.names import carddav, dav
 from trekd.dav.xml.reading import DoctypeRefused
 from trekd.dav.xml.writing import document, element, escape
 
@@ -92,6 +92,11 @@ def _conflicting_uid(error: errors.TrekError) -> ErrorAnswer:
     return ErrorAnswer(409, "", "Another item of the collection has the same UID.")
 
 
+def _invalid_card(error: errors.TrekError) -> ErrorAnswer:
+    assert isinstance(error, errors.InvalidCard)
+    return ErrorAnswer(403, carddav("valid-address-data"), f"This is no valid vCard: {error.reason}.")
+
+
 _CHALLENGE: Headers = ((b"www-authenticate", REALM),)
 _FULL_ADDRESS = "Wrong user name or password; the user name is the full address, such as alice@example.com."
 
@@ -117,6 +122,10 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     errors.CollectionExists: ErrorAnswer(405, dav("resource-must-be-null"), "The name is taken."),
     errors.ConditionFailed: ErrorAnswer(412, "", "It is not in the state that was asked for."),
     errors.UIDTaken: _conflicting_uid,
+    errors.InvalidCard: _invalid_card,
+    errors.UnsupportedCard: ErrorAnswer(
+        403, carddav("supported-address-data"), "Contacts are vCards of version 3.0 or 4.0."
+    ),
     errors.SyncTokenExpired: ErrorAnswer(403, dav("valid-sync-token"), "Synchronise from the beginning."),
     errors.OverQuota: ErrorAnswer(507, dav("quota-not-exceeded"), "The account is full."),
     errors.LimitReached: ErrorAnswer(507, dav("quota-not-exceeded"), "The account has as many as it may have."),

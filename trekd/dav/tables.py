@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from trekd.dav.exchange import Answer, Exchange
-from trekd.dav.nodes import CollectionNode, Node
+from trekd.dav.nodes import CollectionNode, ItemNode, Node
 from trekd.dav.xml.reading import Element
 from trekd.portal.access import Permission
 from trekd.store.collections import CollectionKind, ItemState, NewItem
@@ -85,6 +85,9 @@ class Kind:
     @ivar can_be_made: by clients.
     @ivar require_fit: raises when an item of another collection of the kind may not be copied into this one.
     @ivar get: GET on the collection; C{None} has nothing to show.
+    @ivar uid_conflict: the precondition that two items with one UID break.
+    @ivar too_large: the precondition that an item breaks that is larger than C{max_item} allows.
+    @ivar other_form: GET on an item whose client would rather have another media type; C{None}: as it is stored.
     """
 
     kind: CollectionKind
@@ -98,8 +101,9 @@ class Kind:
     can_be_made: bool = True
     require_fit: Callable[[CollectionNode, ItemState], None] | None = None
     get: Callable[[Exchange, CollectionNode], Awaitable[Answer]] | None = None
-
-
+    uid_conflict: str = ""
+    too_large: str = ""
+    other_form: Callable[[Exchange, ItemNode], Awaitable[Answer | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
