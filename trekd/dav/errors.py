@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trekd import errors
-from trekd.dav.xml.names import caldav, dav
+from trekd.dav.xml.names import caldav, carddav, dav
 from trekd.dav.xml.reading import DoctypeRefused
 from trekd.dav.xml.writing import document, element, escape
 
@@ -111,6 +111,11 @@ def _calendar_limit(condition: str, text: str) -> Callable[[errors.TrekError], E
     return answer
 
 
+def _invalid_card(error: errors.TrekError) -> ErrorAnswer:
+    assert isinstance(error, errors.InvalidCard)
+    return ErrorAnswer(403, carddav("valid-address-data"), f"This is no valid vCard: {error.reason}.")
+
+
 _CHALLENGE: Headers = ((b"www-authenticate", REALM),)
 _FULL_ADDRESS = "Wrong user name or password; the user name is the full address, such as alice@example.com."
 
@@ -149,6 +154,10 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     errors.TooManyAttendees: _calendar_limit("max-attendees-per-instance", "It has too many attendees"),
     errors.DateTooEarly: ErrorAnswer(403, caldav("min-date-time"), "It names a time that is too long ago."),
     errors.DateTooLate: ErrorAnswer(403, caldav("max-date-time"), "It names a time that is too far away."),
+    errors.InvalidCard: _invalid_card,
+    errors.UnsupportedCard: ErrorAnswer(
+        403, carddav("supported-address-data"), "Contacts are vCards of version 3.0 or 4.0."
+    ),
     errors.SyncTokenExpired: ErrorAnswer(403, dav("valid-sync-token"), "Synchronise from the beginning."),
     errors.OverQuota: ErrorAnswer(507, dav("quota-not-exceeded"), "The account is full."),
     errors.LimitReached: ErrorAnswer(507, dav("quota-not-exceeded"), "The account has as many as it may have."),

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from trekd.dav.exchange import Answer, Exchange
-from trekd.dav.nodes import CollectionNode, Node
+from trekd.dav.nodes import CollectionNode, ItemNode, Node
 from trekd.dav.xml.reading import Element
 from trekd.portal.access import Permission
 from trekd.store.collections import CollectionKind, ItemState, NewItem
@@ -89,6 +89,7 @@ class Kind:
     @ivar components_property: the property that says, when a collection is made and never again, what may be stored
         in it.
     @ivar read_components: what its element says; raises L{Fault} for what cannot be.
+    @ivar other_form: GET on an item whose client would rather have another media type; C{None}: as it is stored.
     """
 
     kind: CollectionKind
@@ -106,6 +107,7 @@ class Kind:
     too_large: str = ""
     components_property: str = ""
     read_components: Callable[[Element], tuple[str, ...]] | None = None
+    other_form: Callable[[Exchange, ItemNode], Awaitable[Answer | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ def made(kind: type[errors.TrekError]) -> errors.TrekError:
         error.reason = "a reason"
     if isinstance(error, errors.CalendarLimit):
         error.limit = 7
+    if isinstance(error, errors.InvalidCard):
+        error.reason = "a reason"
     return error
 
 

@@ -28,8 +28,10 @@ async def perform(exchange: Exchange) -> Answer:
     if exchange.header("if-match") or exchange.header("if-unmodified-since"):
         _require_match(exchange, node)
     if is_not_modified(exchange, node):
-        return Answer(304, b"", _validators(node.state))
-    return await item_answer(exchange, node)
+        return Answer(304, b"", validators(node.state))
+    other_form = node.collection.kind(exchange).other_form
+    found = None if other_form is None else await other_form(exchange, node)
+    return found or await item_answer(exchange, node)
 
 
 def _require_match(exchange: Exchange, node: ItemNode) -> None:
@@ -38,7 +40,8 @@ def _require_match(exchange: Exchange, node: ItemNode) -> None:
         require_conditions(exchange, node)
 
 
-def _validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
+def validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
+    """What caches need to know of an item."""
     fields = [
         (b"etag", quoted_etag(state)),
         (b"last-modified", http_date(state.modified)),
@@ -57,7 +60,7 @@ async def item_answer(exchange: Exchange, node: ItemNode) -> Answer:
     @raise Fault: 416, all that is asked for lies outside.
     """
     state, source = await node.collection.shelf.item_source(node.collection.state.id, node.state.name)
-    headers, media_type = _validators(state), state.media_type.encode("ascii", "replace")
+    headers, media_type = validators(state), state.media_type.encode("ascii", "replace")
     spans = _spans(exchange, state)
     if spans is None:
         typed = (*headers, (b"content-type", media_type))
