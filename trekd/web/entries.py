@@ -248,7 +248,7 @@ async def _together(work: Sequence[Awaitable[T]]) -> list[T]:
     async def awaited(one: Awaitable[T]) -> T:
         return await one
 
-    outcomes = await DeferredList([Deferred.fromCoroutine(awaited(one)) for one in work], consumeErrors=True)
+    outcomes: list[tuple[bool, Any]] = await DeferredList([Deferred.fromCoroutine(awaited(one)) for one in work], consumeErrors=True)
     for is_good, result in outcomes:
         if not is_good:
             result.raiseException()
