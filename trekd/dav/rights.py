@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from trekd.directory.interfaces import Account, Status
 from trekd.errors import SyntaxFault
 from trekd.portal.access import Permission, permissions
-from trekd.store.collections import CollectionKind, CollectionState, ICollections, Right
+from trekd.store.collections import CollectionId, CollectionKind, CollectionState, ICollections, Right
 from trekd.values import Address, PrincipalId
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ async def shelf_of(exchange: Exchange, name: str) -> ICollections | None:
 
 async def grants_of(exchange: Exchange, shelf: ICollections, state: CollectionState) -> Grants:
     """What the owner of a collection gave to others, for this one alone."""
-    found: Grants = await exchange.once(("grants", shelf.principal, state.id), lambda: shelf.grants(state.id))
-    return found
+    found: Mapping[CollectionId, Grants] = await exchange.once(("grants", shelf.principal), shelf.all_grants)
+    return found.get(state.id, {})
 
 
 async def proxies_of(exchange: Exchange, shelf: ICollections) -> CollectionState | None:
