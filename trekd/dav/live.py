@@ -60,12 +60,8 @@ async def _resource_type(exchange: Exchange, node: Node) -> bytes:
 
 
 async def _display_name(exchange: Exchange, node: Node) -> bytes | None:
-    if isinstance(node, PrincipalNode):
-        account = node.account
-        return escape(account.display_name or str(account.address))
-    if isinstance(node, CollectionNode) and not node.is_home:
-        return escape(node.state.name)
-    return None
+    name = await node.display_name(exchange)
+    return None if name is None else escape(name)
 
 
 async def _last_modified(exchange: Exchange, node: Node) -> bytes | None:

@@ -71,6 +71,10 @@ class Node:
         """What who asks may do with it."""
         return permissions(exchange.principal, self.owner)
 
+    async def display_name(self, exchange: Exchange) -> str | None:
+        """What people call it, as long as they have not said so."""
+        return None
+
     async def change_properties(
         self, exchange: Exchange, values: Properties, removed: Sequence[str] = ()
     ) -> None:
@@ -149,6 +153,10 @@ class PrincipalNode(Node):
         """Others may look."""
         return ALL if self.owner == exchange.principal else VISIT
 
+    async def display_name(self, exchange: Exchange) -> str | None:
+        """As the directory has it (RFC 3744 §4)."""
+        return self.account.display_name or str(self.account.address)
+
 
 @dataclass(frozen=True, slots=True)
 class HomesNode(Node):
@@ -203,12 +211,13 @@ class HomeNode(Node):
 
         @raise NotPermitted: the home is somebody else's, and there is nothing of that name to be seen.
         """
+        found = [node for node in await self._collections(exchange) if node.location.name == name]
         if self.owner == exchange.principal:
-            return next((node for node in await self.members(exchange) if node.location.name == name), None)
-        for node in await self._collections(exchange):
-            if node.location.name == name and await node.permission(exchange) is not Permission.NONE:
-                return node
-        raise NotPermitted()
+            others: Sequence[Node] = found or await self.added(exchange)
+            return next((node for node in others if node.location.name == name), None)
+        if not found or await found[0].permission(exchange) is Permission.NONE:
+            raise NotPermitted()
+        return found[0]
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:
         """The account's collections of these kinds, those that who asks may read."""
@@ -255,6 +264,10 @@ class CollectionNode(Node):
     async def permission(self, exchange: Exchange) -> Permission:
         """As its owner says."""
         return await rights.collection_permission(exchange, self.shelf, self.state)
+
+    async def display_name(self, exchange: Exchange) -> str | None:
+        """Its name."""
+        return None if self.is_home else self.state.name
 
     async def change_properties(
         self, exchange: Exchange, values: Properties, removed: Sequence[str] = ()

@@ -32,6 +32,7 @@ from trekd.dav.nodes import (
 )
 from trekd.dav.paths import Location
 from trekd.dav.reports import expand_property, sync_collection
+from trekd.dav.sharing import rows as sharing
 from trekd.dav.tables import Kind, Method, Post, Report, Rows, Tables, joined
 from trekd.dav.xml.names import caldav, carddav, dav
 from trekd.store.collections import CollectionKind
@@ -100,4 +101,4 @@ CORE = Rows(
 
 def tables() -> Tables:
     """All of DAV."""
-    return joined(CORE)
+    return joined(CORE, sharing.ROWS)
