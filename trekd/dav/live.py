@@ -95,8 +95,9 @@ async def _principal_url(exchange: Exchange, node: Node) -> bytes | None:
     return href(node.path) if isinstance(node, PrincipalNode) else None
 
 
-async def _owner(exchange: Exchange, node: Node) -> bytes | None:
-    return None if node.owner is None else href(principal_location(node.owner).path(True))
+async def _owner(exchange: Exchange, node: Node) -> bytes:
+    """Empty for what is the host's own (RFC 3744 §5.1)."""
+    return b"" if node.owner is None else href(principal_location(node.owner).path(True))
 
 
 async def _principal_collections(exchange: Exchange, node: Node) -> bytes:

@@ -17,6 +17,7 @@ from trekd.dav.tables import Property
 from trekd.dav.xml.names import dav
 from trekd.dav.xml.requests import PropertiesWanted
 from trekd.dav.xml.writing import element, tags
+from trekd.errors import NotPermitted
 from trekd.store.collections import ItemState
 
 SLICE = 250
@@ -40,22 +41,27 @@ class Selection:
 
     async def of(self, node: Node) -> bytes:
         """C{DAV:response} of one resource."""
-        found, missing = await self.sorted_out(node)
-        return response(node.path, found, missing, self._is_minimal)
-
-    async def sorted_out(self, node: Node) -> tuple[bytes, bytes]:
-        """The elements that a resource has, and empty ones for what it has not."""
-        found, missing = [], []
+        found, missing, withheld = [], [], []
         for name in self._names(node):
-            value = await self.value(node, name)
+            try:
+                value = await self.value(node, name)
+            except NotPermitted:
+                withheld.append(element(name))
+                continue
             if value is not None:
                 found.append(element(name) if self._wanted.names_only else value)
             elif name in self._wanted.names:
                 missing.append(element(name))
-        return b"".join(found), b"".join(missing)
+        return response(
+            node.path, b"".join(found), b"".join(missing), self._is_minimal, withheld=b"".join(withheld)
+        )
 
     async def value(self, node: Node, name: str) -> bytes | None:
-        """The element of one property; C{None}: the resource has none."""
+        """
+        The element of one property; C{None}: the resource has none.
+
+        @raise NotPermitted: it is not for who asks.
+        """
         row = self._rows.get(name)
         kept = (node.dead_properties or {}).get(name)
         if kept is not None and (row is None or row.check is not None):
@@ -92,7 +98,7 @@ class Selection:
     async def _item_readers(
         self, collection: CollectionNode, sample: Sequence[ItemState]
     ) -> list[tuple[str, ItemReader]] | None:
-        """A function for each property; C{None} when one of them takes more than an item's row."""
+        """A function for each property; C{None} when one of them takes more than an item's row, or is withheld."""
         readers: list[tuple[str, ItemReader]] = []
         for name in self._wanted.names:
             row = self._rows.get(name)
@@ -101,7 +107,10 @@ class Selection:
             elif row.of_item is not None:
                 readers.append((name, _tagged(name, row.of_item)))
             elif row.is_shared and sample:
-                readers.append((name, _constant(await self.value(collection.item(sample[0]), name))))
+                try:
+                    readers.append((name, _constant(await self.value(collection.item(sample[0]), name))))
+                except NotPermitted:
+                    return None
             else:
                 return None
         return readers

@@ -60,7 +60,7 @@ async def lock(exchange: Exchange) -> Answer:
 
 
 async def unlock(exchange: Exchange) -> Answer:
-    """Release a lock, by whoever took it."""
+    """Release a lock, by whoever took it or owns what is locked."""
     where = await own_place(exchange)
     token = exchange.header("lock-token").strip()
     if not (token.startswith("<") and token.endswith(">")):
@@ -68,7 +68,8 @@ async def unlock(exchange: Exchange) -> Answer:
     for found in exchange.site.locks.covering(where.real):
         if found.token == token[1:-1]:
             if found.principal != exchange.principal:
-                raise Fault(403, text="Somebody else took this lock.")
+                # RFC 3744 §3.5: the owner ends the locks of others.
+                await require(exchange, where.node or where.parent, Permission.UNLOCK)
             exchange.site.locks.release(found)
             return Answer(204)
     raise Fault(409, dav("lock-token-matches-request-uri"), "There is no such lock here.")

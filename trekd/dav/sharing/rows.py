@@ -16,6 +16,7 @@ from trekd.dav.sharing.shares import is_shareable
 from trekd.dav.tables import Members, Method, Post, Property, Report, Rows
 from trekd.dav.xml.names import calendar_server, dav
 from trekd.dav.xml.writing import element, escape, href
+from trekd.errors import NotPermitted
 from trekd.portal.access import Permission
 from trekd.store.collections import EVERYONE, ItemState
 
@@ -43,10 +44,14 @@ async def _supported_privileges(exchange: Exchange, node: Node) -> bytes:
     return privileges.supported()
 
 
-async def _acl(exchange: Exchange, node: Node) -> bytes | None:
-    """RFC 3744 §5.5; §3.6: not for everybody."""
+async def _acl(exchange: Exchange, node: Node) -> bytes:
+    """
+    RFC 3744 §5.5.
+
+    @raise NotPermitted: it is not for everybody (§3.6).
+    """
     if node.owner is not None and Permission.READ_ACL not in await permitted(exchange, node):
-        return None
+        raise NotPermitted()
     return b"".join(each.octets for each in await entries(exchange, node))
 
 

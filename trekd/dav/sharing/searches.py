@@ -21,7 +21,7 @@ from trekd.dav.xml.reading import Element, child, names, text
 from trekd.dav.xml.requests import PropertiesWanted
 from trekd.dav.xml.writing import attribute_element, document, element, escape
 from trekd.directory.interfaces import Account
-from trekd.errors import SyntaxFault
+from trekd.errors import NotPermitted, SyntaxFault
 from trekd.portal.access import Permission
 
 MAX_FOUND = 100
@@ -136,7 +136,10 @@ class _Matching:
         return found
 
     async def _matches(self, node: Node, paths: set[bytes]) -> bool:
-        value = await self._selection.value(node, self._name)
+        try:
+            value = await self._selection.value(node, self._name)
+        except NotPermitted:
+            return False
         return value is not None and any(element(dav("href"), path) in value for path in paths)
 
 

@@ -170,7 +170,11 @@ def test_the_list_as_the_owner_sees_it(alice: DAVClient, bob: DAVClient) -> None
     assert len(reply.find("//D:inherited-acl-set[not(*)] | //D:group[not(*)]")) == 2
     item = properties(alice, WORK + "1.ics", "acl")
     assert [each.text for each in item.find("//D:inherited/D:href")] == [WORK, WORK]
-    assert not properties(bob, WORK, "acl").find("//D:acl/*"), "others are not told"
+    others = properties(bob, WORK, "acl")
+    assert not others.find("//D:acl/*"), "others are not told"
+    assert others.find("//D:propstat[D:prop/D:acl]/D:status[contains(., '403')]")
+    items = properties(bob, WORK, "acl", "getetag", depth="1")
+    assert len(items.hrefs) == len(items.find("//D:status[contains(., '403')]")) == 2
 
 
 @pytest.mark.parametrize("path", ["/dav/", "/dav/principals/", f"/dav/principals/{ALICE}/", f"/dav/calendars/{ALICE}/"])

@@ -226,6 +226,17 @@ def test_a_lock_holds_whichever_way_leads_to_it(alice: DAVClient, bob: DAVClient
     assert bob.request("UNLOCK", WORK + "1.ics", Lock_Token=mine).status == 204
 
 
+def test_the_owner_ends_locks_of_others(alice: DAVClient, bob: DAVClient) -> None:
+    """RFC 3744 §3.5."""
+    acl(alice, WORK, entry(person(BOB), READ, WRITE))
+    alice.request("PUT", WORK + "1.ics", "one")
+    token = bob.request("LOCK", MOUNT + "1.ics", LOCK).headers["lock-token"]
+    assert alice.request("UNLOCK", WORK + "1.ics", Lock_Token=token).status == 204
+    token = alice.request("LOCK", WORK + "1.ics", LOCK).headers["lock-token"]
+    reply = bob.request("UNLOCK", MOUNT + "1.ics", Lock_Token=token)
+    assert (reply.status, local_names(reply, "//D:privilege/*")) == (403, ["unlock"])
+
+
 def test_names_that_are_taken_are_avoided(host: DAVHost, alice: DAVClient, bob: DAVClient) -> None:
     taken = NewCollection(f"calendar-{ALICE}", CollectionKind.CALENDAR)
     host.run(host.shelf(BOB).create_collection(taken))

@@ -74,11 +74,12 @@ def test_a_proxy_reads_all_calendars(alice: DAVClient, bob: DAVClient) -> None:
     assert set_members(alice, READERS, BOB).status == 207
     assert (members(alice, READERS), members(alice, WRITERS)) == ([BOB], [])
     listing = properties(bob, f"/dav/calendars/{ALICE}/", "owner", depth="1").hrefs
-    assert listing == [f"/dav/calendars/{ALICE}/", WORK, f"/dav/calendars/{ALICE}/tasks/"]
+    assert {f"/dav/calendars/{ALICE}/", WORK, f"/dav/calendars/{ALICE}/tasks/"} <= set(listing)
     assert bob.request("GET", WORK + "1.ics").body == b"one"
     assert bob.request("PUT", WORK + "1.ics", "two").status == 403
     assert bob.request("PROPFIND", BOOK, Depth="0").status == 403
-    assert len(properties(bob, f"/dav/calendars/{BOB}/", "owner", depth="1").hrefs) == 4, "nothing is mounted"
+    own = properties(bob, f"/dav/calendars/{BOB}/", "owner", depth="1").hrefs
+    assert not [href for href in own if ALICE in href], "nothing is mounted"
 
 
 def test_a_proxy_writes(alice: DAVClient, bob: DAVClient) -> None:
