@@ -93,10 +93,11 @@ class Node:
         """What PROPFIND with Depth 1 shows beside the node itself; items of collections are asked for apart."""
         return await self.added(exchange)
 
-    async def added(self, exchange: Exchange) -> Sequence[Node]:
-        """The members that extensions add."""
+    async def added(self, exchange: Exchange, name: str | None = None) -> Sequence[Node]:
+        """The members that extensions add, all or the one of a name."""
         rows = [row for row in exchange.site.tables.members if isinstance(self, row.inside)]
-        return [node for row in rows for node in await row.find(exchange, self)]
+        found = [node for row in rows for node in await row.find(exchange, self, name)]
+        return [node for node in found if name in (None, node.location.name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +214,8 @@ class HomeNode(Node):
         """
         found = [node for node in await self._collections(exchange) if node.location.name == name]
         if self.owner == exchange.principal:
-            others: Sequence[Node] = found or await self.added(exchange)
-            return next((node for node in others if node.location.name == name), None)
+            nodes: Sequence[Node] = found or await self.added(exchange, name)
+            return nodes[0] if nodes else None
         if not found or await found[0].permission(exchange) is Permission.NONE:
             raise NotPermitted()
         return found[0]

@@ -109,10 +109,11 @@ class Members:
     Members that an extension adds to nodes of the core.
 
     @ivar inside: the class of those nodes; of homes only the own one is asked.
+    @ivar find: all of them, or with a name the one that has it.
     """
 
     inside: type[Node]
-    find: Callable[[Exchange, Any], Awaitable[Sequence[Node]]]
+    find: Callable[[Exchange, Any, str | None], Awaitable[Sequence[Node]]]
 
 
 @dataclass(frozen=True, slots=True)

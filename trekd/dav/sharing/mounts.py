@@ -60,16 +60,16 @@ async def mounts_of(exchange: Exchange) -> tuple[Mount, ...]:
     return found
 
 
-async def in_home(exchange: Exchange, home: HomeNode) -> Sequence[Node]:
+async def in_home(exchange: Exchange, home: HomeNode, name: str | None) -> Sequence[Node]:
     """
-    The collections of others in one's own home.
+    The collections of others in one's own home, all or the one of a name.
 
     @raise Unavailable: an owner's account does not answer.  A home without what is shared in it would have clients
         forget it.
     """
     found = []
     for mount in await mounts_of(exchange):
-        if mount.kind in home.kinds:
+        if mount.kind in home.kinds and name in (None, mount.name):
             node = await _node(exchange, home, mount)
             if node is not None:
                 found.append(node)

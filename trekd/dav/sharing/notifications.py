@@ -68,9 +68,9 @@ class NotificationsNode(CollectionNode):
         return _KIND
 
 
-async def in_home(exchange: Exchange, home: HomeNode) -> Sequence[Node]:
+async def in_home(exchange: Exchange, home: HomeNode, name: str | None) -> Sequence[Node]:
     """The notifications, in the home of calendars."""
-    if CollectionKind.CALENDAR not in home.kinds:
+    if CollectionKind.CALENDAR not in home.kinds or name not in (None, NAME):
         return []
     state = await _find(exchange.shelf)
     if state is None:

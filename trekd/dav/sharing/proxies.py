@@ -71,16 +71,18 @@ class ProxyNode(Node):
         await _set_members(exchange, self.right, dict.fromkeys(each for each in wanted if each != self.owner))
 
 
-async def below(exchange: Exchange, node: PrincipalNode) -> Sequence[Node]:
+async def below(exchange: Exchange, node: PrincipalNode, name: str | None) -> Sequence[Node]:
     """The groups of an account, those that who asks may know of."""
+    if name is not None and name not in PROXY_GROUPS:
+        return []
     shelf = await shelf_of(exchange, node.account.principal)
     if shelf is None:
         return []
     own = node.owner == exchange.principal
     right = None if own else (await proxy_grants(exchange, shelf)).get(exchange.principal)
     return [
-        ProxyNode(node.location.child(name), node.owner, each)
-        for name, each in PROXY_GROUPS.items()
+        ProxyNode(node.location.child(group), node.owner, each)
+        for group, each in PROXY_GROUPS.items()
         if own or each is right
     ]
 

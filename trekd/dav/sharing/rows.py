@@ -77,7 +77,8 @@ async def _addresses(exchange: Exchange, node: Node) -> bytes | None:
     if not isinstance(node, PrincipalNode):
         return None
     account = node.account
-    every = dict.fromkeys((account.address, *account.aliases))
+    aliases = account.aliases if node.owner == exchange.principal else ()
+    every = dict.fromkeys((account.address, *aliases))
     return b"".join(element(calendar_server("email-address"), escape(str(each))) for each in every)
 
 

@@ -34,7 +34,7 @@ MAX_GRANTS = 200
 MAX_MOUNTS = 500
 """Collections of others that one account shows."""
 _MOST_NAMES = 100
-_MAX_NAME = 200
+_MAX_NAME = 200  # octets
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ async def share(exchange: Exchange, node: CollectionNode, change: Change) -> Non
         raise
     for grantee, right in change.rights.items():
         if right != before.get(grantee) and grantee != EVERYONE:
-            await _tell(exchange, node, grantee, right)
+            await _tell(exchange, node, grantee, right, change.titles.get(grantee, ""))
     exchange.forget()
 
 
@@ -106,7 +106,8 @@ async def show(exchange: Exchange, shelf: ICollections, node: CollectionNode, ti
             return mount
     if len(mounts) >= MAX_MOUNTS:
         raise LimitReached()
-    wanted = f"{node.state.name}-{owner}"[-_MAX_NAME:]
+    # A path segment has a limit in octets.
+    wanted = f"{node.state.name}-{owner}".encode()[-_MAX_NAME:].decode("utf-8", "ignore")
     properties = {dav("displayname"): standalone(dav("displayname"), escape(title or _title(exchange, node)))}
     if node.state.kind is CollectionKind.CALENDAR:
         # caldav-sharing §5.5.5: not one's own time until one says so.
@@ -149,11 +150,13 @@ async def _invite(exchange: Exchange, node: CollectionNode, grantee: PrincipalId
         await show(exchange, shelf, node, title)
 
 
-async def _tell(exchange: Exchange, node: CollectionNode, grantee: PrincipalId, right: Right | None) -> None:
+async def _tell(
+    exchange: Exchange, node: CollectionNode, grantee: PrincipalId, right: Right | None, title: str
+) -> None:
     """Let somebody know what became of a collection, and show it no longer to who may not read it."""
     shelf = await shelf_of(exchange, grantee)
     if shelf is None:
         return
     if not shows(right):
         await shelf.unmount(node.shelf.principal, node.state.id)
-    await notifications.tell_of_share(exchange, shelf, node, right, title_of(node.state))
+    await notifications.tell_of_share(exchange, shelf, node, right, title or title_of(node.state))

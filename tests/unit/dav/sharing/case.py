@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tests.fakes.davsite import ALICE, BOB, DAVClient, DAVHost, Reply
 from trekd.dav.methods.put import read_file
+from trekd.dav.nodes import COLLECTION
 from trekd.dav.sharing.rows import ROWS
-from trekd.dav.tables import Rows, Tables, joined
-from trekd.dav.tree import CORE, KINDS
+from trekd.dav.tables import Kind, Rows, Tables, joined
+from trekd.dav.tree import CORE
+from trekd.dav.xml.names import caldav, carddav
 from trekd.directory.interfaces import Account
+from trekd.store.collections import CollectionKind
 from trekd.values import Address
 
 CAROL = "carol@example.com"
@@ -23,7 +24,11 @@ XML = "application/xml"
 
 def rows() -> Tables:
     """The core and sharing; every kind takes any item."""
-    kinds = [replace(kind, read_item=read_file) for kind in KINDS]
+    calendar, book = caldav("calendar"), carddav("addressbook")
+    kinds = (
+        Kind(CollectionKind.CALENDAR, "calendars", (COLLECTION, calendar), read_file, suffix=".ics"),
+        Kind(CollectionKind.ADDRESS_BOOK, "addressbooks", (COLLECTION, book), read_file, suffix=".vcf"),
+    )
     return joined(CORE, ROWS, Rows(kinds=kinds))
 
 
