@@ -20,6 +20,6 @@ Entry points:
     C{object_spans(found, window, floating, bounds)}, C{free_busy_calendar(about, periods) -> bytes}
   - L{trekd.calendar.availability}: C{read_availabilities(octets, limits)},
     C{availability_spans(found, window, floating)}
-  - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{split(octets, limits, tree) ->
-    Iterator[Imported]}
+  - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{Joiner},
+    C{split(octets, limits, tree) -> Iterator[Imported]}
 """

@@ -39,8 +39,22 @@ class Selection:
         self._rows = exchange.site.tables.properties
         self._is_minimal = exchange.is_minimal
 
-    async def of(self, node: Node) -> bytes:
-        """C{DAV:response} of one resource."""
+    async def of(self, node: Node, more: bytes = b"") -> bytes:
+        """
+        C{DAV:response} of one resource.
+
+        @param more: an element that it has beside those asked for.
+        """
+        found, missing, withheld = await self._sorted(node)
+        return response(node.path, found + more, missing, self._is_minimal, withheld=withheld)
+
+    async def sorted_out(self, node: Node) -> tuple[bytes, bytes]:
+        """The elements that a resource has, and empty ones for what it has not for who asks."""
+        found, missing, withheld = await self._sorted(node)
+        return found, missing + withheld
+
+    async def _sorted(self, node: Node) -> tuple[bytes, bytes, bytes]:
+        """Elements that a resource has, names of those that it has not, and of those that are not for who asks."""
         found, missing, withheld = [], [], []
         for name in self._names(node):
             try:
@@ -52,9 +66,7 @@ class Selection:
                 found.append(element(name) if self._wanted.names_only else value)
             elif name in self._wanted.names:
                 missing.append(element(name))
-        return response(
-            node.path, b"".join(found), b"".join(missing), self._is_minimal, withheld=b"".join(withheld)
-        )
+        return b"".join(found), b"".join(missing), b"".join(withheld)
 
     async def value(self, node: Node, name: str) -> bytes | None:
         """
@@ -74,15 +86,23 @@ class Selection:
             content = await row.read(self._exchange, node)
         return None if content is None else element(name, content)
 
-    async def of_items(self, collection: CollectionNode, states: Sequence[ItemState]) -> AsyncIterator[bytes]:
-        """C{DAV:response} of many items of one collection, in pieces."""
+    async def of_items(
+        self, collection: CollectionNode, states: Sequence[ItemState], more: Sequence[bytes] = ()
+    ) -> AsyncIterator[bytes]:
+        """
+        C{DAV:response} of many items of one collection, in pieces.
+
+        @param more: an element of each that it has beside those asked for; none at all, or one for each.
+        """
         readers = None if self._wanted.is_all else await self._item_readers(collection, states[:1])
         for start in range(0, len(states), SLICE):
             part = states[start : start + SLICE]
+            extra = more[start : start + SLICE] or [b""] * len(part)
             if readers is not None:
-                yield b"".join(self._written(collection.path, part, readers))
+                yield b"".join(self._written(collection.path, part, extra, readers))
             else:
-                yield b"".join([await self.of(collection.item(state)) for state in part])
+                each = zip(part, extra, strict=True)
+                yield b"".join([await self.of(collection.item(state), element) for state, element in each])
 
     def _names(self, node: Node) -> Iterator[str]:
         """Expanded names, each once."""
@@ -116,12 +136,16 @@ class Selection:
         return readers
 
     def _written(
-        self, base: bytes, states: Sequence[ItemState], readers: Sequence[tuple[str, ItemReader]]
+        self,
+        base: bytes,
+        states: Sequence[ItemState],
+        more: Sequence[bytes],
+        readers: Sequence[tuple[str, ItemReader]],
     ) -> Iterator[bytes]:
         empty = {name: element(name) for name, _ in readers}
         before = _HREF_START + base
-        for state in states:
-            found, missing = [], []
+        for state, extra in zip(states, more, strict=True):
+            found, missing = [extra] if extra else [], []
             for name, read in readers:
                 value = read(state)
                 if value is None:

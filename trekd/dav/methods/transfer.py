@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent
+from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent, stored
 from trekd.dav.errors import Fault, answer_to, is_expected
 from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.methods.delete import remove, require_removal
@@ -190,12 +190,12 @@ async def _transfer_item(exchange: Exchange, transfer: Transfer, node: ItemNode,
     when = ALWAYS if transfer.overwrite else Condition(is_absent=True)
     if shelf.principal == parent.shelf.principal:
         do = shelf.move_item if is_move else shelf.copy_item
-        stored = await do(source, node.state.name, parent.state.id, name, when)
+        kept = await stored(exchange, parent, do(source, node.state.name, parent.state.id, name, when))
     else:
-        stored = await _copy_across(exchange, node, parent, name, when)
+        kept = await stored(exchange, parent, _copy_across(exchange, node, parent, name, when))
         if is_move:
             await shelf.remove_item(source, node.state.name, Condition(etags=(node.state.etag,)))
-    return Answer(204 if stored.replaced else transfer.status)
+    return Answer(204 if kept.replaced else transfer.status)
 
 
 async def _copy_across(
