@@ -92,6 +92,11 @@ def _conflicting_uid(error: errors.TrekError) -> ErrorAnswer:
     return ErrorAnswer(409, "", "Another item of the collection has the same UID.")
 
 
+def _invalid_card(error: errors.TrekError) -> ErrorAnswer:
+    assert isinstance(error, errors.InvalidCard)
+    return ErrorAnswer(403, carddav("valid-address-data"), f"This is no valid vCard: {error.reason}.")
+
+
 def _invalid_calendar(error: errors.TrekError) -> ErrorAnswer:
     assert isinstance(error, errors.InvalidCalendar)
     return ErrorAnswer(403, caldav("valid-calendar-data"), f"This is no valid iCalendar: {error.reason}.")
@@ -109,11 +114,6 @@ def _calendar_limit(condition: str, text: str) -> Callable[[errors.TrekError], E
         return ErrorAnswer(403, caldav(condition), f"{text}; the limit is {error.limit}.")
 
     return answer
-
-
-def _invalid_card(error: errors.TrekError) -> ErrorAnswer:
-    assert isinstance(error, errors.InvalidCard)
-    return ErrorAnswer(403, carddav("valid-address-data"), f"This is no valid vCard: {error.reason}.")
 
 
 _CHALLENGE: Headers = ((b"www-authenticate", REALM),)
@@ -141,6 +141,10 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     errors.CollectionExists: ErrorAnswer(405, dav("resource-must-be-null"), "The name is taken."),
     errors.ConditionFailed: ErrorAnswer(412, "", "It is not in the state that was asked for."),
     errors.UIDTaken: _conflicting_uid,
+    errors.InvalidCard: _invalid_card,
+    errors.UnsupportedCard: ErrorAnswer(
+        403, carddav("supported-address-data"), "Contacts are vCards of version 3.0 or 4.0."
+    ),
     errors.InvalidCalendar: _invalid_calendar,
     errors.InvalidCalendarObject: _invalid_calendar_object,
     errors.UnsupportedComponent: ErrorAnswer(
@@ -154,10 +158,6 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     errors.TooManyAttendees: _calendar_limit("max-attendees-per-instance", "It has too many attendees"),
     errors.DateTooEarly: ErrorAnswer(403, caldav("min-date-time"), "It names a time that is too long ago."),
     errors.DateTooLate: ErrorAnswer(403, caldav("max-date-time"), "It names a time that is too far away."),
-    errors.InvalidCard: _invalid_card,
-    errors.UnsupportedCard: ErrorAnswer(
-        403, carddav("supported-address-data"), "Contacts are vCards of version 3.0 or 4.0."
-    ),
     errors.SyncTokenExpired: ErrorAnswer(403, dav("valid-sync-token"), "Synchronise from the beginning."),
     errors.OverQuota: ErrorAnswer(507, dav("quota-not-exceeded"), "The account is full."),
     errors.LimitReached: ErrorAnswer(507, dav("quota-not-exceeded"), "The account has as many as it may have."),

@@ -248,7 +248,8 @@ async def _together(work: Sequence[Awaitable[T]]) -> list[T]:
     async def awaited(one: Awaitable[T]) -> T:
         return await one
 
-    outcomes: list[tuple[bool, Any]] = await DeferredList([Deferred.fromCoroutine(awaited(one)) for one in work], consumeErrors=True)
+    started = [Deferred.fromCoroutine(awaited(one)) for one in work]
+    outcomes: list[tuple[bool, Any]] = await DeferredList(started, consumeErrors=True)
     for is_good, result in outcomes:
         if not is_good:
             result.raiseException()
