@@ -13,7 +13,6 @@ from trekd.calendar.vcardfilters import part_of
 from trekd.dav.contacts.books import contents_of, version_of
 from trekd.dav.contacts.requests import ADDRESS_ELEMENT, AddressWanted, Wanted
 from trekd.dav.exchange import Exchange
-from trekd.dav.multistatus import response
 from trekd.dav.nodes import CollectionNode
 from trekd.dav.properties import Selection
 from trekd.dav.xml.writing import escape, tags
@@ -63,9 +62,5 @@ async def told(
             elements = await exchange.site.off_reactor(_elements, cards, wanted.address)
         else:
             elements = _elements(cards, wanted.address)
-        pieces = []
-        for (state, _), card in zip(cards, elements, strict=True):
-            node = book.item(state)
-            found, missing = await selection.sorted_out(node)
-            pieces.append(response(node.path, found + card, missing, exchange.is_minimal))
-        yield b"".join(pieces)
+        async for piece in selection.of_items(book, [state for state, _ in cards], elements):
+            yield piece
