@@ -190,9 +190,8 @@ class SQLiteCollections:
     ) -> Stored:
         """Copy an item."""
         there = (target, new_name)
-        return await self._write(
-            partial(shelving.copy, source=(collection, name), target=there, condition=condition)
-        )
+        source = (collection, name)
+        return await self._submit(shelving.Copy(source, there, condition, self._files, self._shop.connections))
 
     async def move_item(
         self,
