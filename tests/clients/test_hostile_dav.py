@@ -412,6 +412,13 @@ def test_a_broken_store_is_our_fault_and_nobody_elses(own_daemon: Daemon) -> Non
         assert bob.ask("PUT", "/dav/files/bob@example.com/x", b"y").status == 201
 
 
+def _event(number: str, text: str) -> tuple[str, bytes]:
+    """The address of an event, and its octets."""
+    lines = ("BEGIN:VEVENT", f"UID:{number}", "DTSTAMP:20260101T000000Z", "DTSTART:20260101T100000Z", f"SUMMARY:{text}")
+    whole = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", *lines, "END:VEVENT", "END:VCALENDAR", "")
+    return f"/dav/calendars/alice@example.com/calendar/{number}.ics", "\r\n".join(whole).encode()
+
+
 def _has_moved(before: dict[str, bytes], now: dict[str, bytes]) -> bool:
     """Whether all but a few files are others than before."""
     return sum(before.get(name) != body for name, body in list(now.items())) >= 40
@@ -427,11 +434,12 @@ def test_a_kill_loses_nothing_that_was_acknowledged(own_daemon: Daemon) -> None:
     def write(stream: int) -> None:
         with HTTP(own_daemon) as client:
             for turn in range(100_000):
-                name, size = f"{stream}-{turn % 7}", (100, 3000, 90_000)[turn % 3]
-                body = b"%d %d " % (stream, turn) + b"z" * size
+                number, size = f"{stream}-{turn % 7}", (100, 3000, 90_000)[turn % 3]
+                text = f"{stream} {turn} " + "z" * size
+                name, body = (FILES + number, text.encode()) if stream % 2 else _event(number, text)
                 with lock:
                     asked[name] = body
-                reply = client.ask("PUT", FILES + name, body)
+                reply = client.ask("PUT", name, body)
                 if reply.status == 0:
                     return
                 assert reply.status in (201, 204), reply
@@ -450,7 +458,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(own_daemon: Daemon) -> None:
         own_daemon.start()
         with HTTP(own_daemon) as client:
             for name, body in states.items():
-                found = client.ask("GET", FILES + name)
+                found = client.ask("GET", name)
                 assert found.status == 200
                 # The one that was under way at the end may have come as well.
                 assert found.body in (body, asked[name]), name

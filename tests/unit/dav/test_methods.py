@@ -563,6 +563,14 @@ def test_nothing_is_kept_on_a_home(client: DAVClient) -> None:
     assert patch(client, CALENDARS, "<D:set><D:prop><z:note/></D:prop></D:set>").status == 405
 
 
+def test_a_folder_offers_no_synchronisation(client: DAVClient) -> None:
+    """Folders inside change unseen: supported-report-set says so, and asking for it is refused (RFC 3253 §3.1.5)."""
+    offered = propfind(client, FILES, "<D:supported-report-set/>").body
+    assert b"<D:expand-property/>" in offered and b"sync-collection" not in offered
+    reply = client.request("REPORT", FILES, '<sync-collection xmlns="DAV:"><sync-token/><prop/></sync-collection>')
+    assert (reply.status, reply.condition) == (403, "{DAV:}supported-report")
+
+
 def test_options_tell_the_truth(client: DAVClient) -> None:
     """RFC 4918 §10.1."""
     for path in ("/dav/", FILES, CALENDARS + "calendar/", f"/dav/principals/{ALICE}/"):
