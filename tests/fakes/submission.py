@@ -15,6 +15,7 @@ from zope.interface import implementer
 from trekd.config.schema import ReceptionConfig, SMTPConfig
 from trekd.directory.interfaces import Account
 from trekd.errors import BadCredentials, NoSuchRecipient, PlanForbidsRelay, RelayDenied, TrekError
+from trekd.portal.exchanges import Mechanisms
 from trekd.portal.interfaces import ILease, ILedger, IMailUser, IPeerPassword
 from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.smtp.protocol import SubmissionFactory
@@ -245,6 +246,7 @@ class FakeSite:
             flow=self.flow,
             ledger=self.ledger,
             portal=Portal(self.realm, [self.checker]),
+            mechanisms=Mechanisms((), None, lambda tls, kind: None),
             clock=self.clock,  # type: ignore[arg-type]
             reception=reception or Reception(ReceptionConfig(greet_delay=0)),
         )
