@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 
 import pytest
 
 from tests.fakes.imapsite import ALICE, Client, IMAPSite, now
-from trekd.directory.interfaces import Account, ScramKeys
-from trekd.directory.local.scram import decoy_keys, make_keys
+from tests.fakes.scramclient import KEYS, FakeScramDirectory, respond
 from trekd.errors import BadCredentials, ChannelBindingImpossible, SyntaxFault
 from trekd.portal import scram
 from trekd.portal.exchanges import Mechanisms, ScramExchange
 from trekd.portal.interfaces import Caller
 
 CALLER = Caller("203.0.113.7", "imap", "s1", object)
-KEYS = make_keys("pencil", 4096, base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="))
 PROOF = b"dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
 NONCE = b"rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
 
 
-class Directory:
-    """Keeps keys of alice."""
-
-    async def scram_keys(self, login: str) -> tuple[Account | None, ScramKeys]:
-        """See C{IScramDirectory}."""
-        if login == "alice@example.com":
-            return ALICE, KEYS
-        return None, decoy_keys(b"secret", login, 4096)
-
-
-def respond(challenge: bytes, bare: bytes, binding: bytes, password: str = "pencil") -> tuple[bytes, bytes]:
-    """A client's final message, and the answer that it expects."""
-    nonce, salt, count = (part[2:] for part in challenge.split(b","))
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(count))
-    unproved = b"c=" + base64.b64encode(binding) + b",r=" + nonce
-    message = b",".join((bare, challenge, unproved))
-    client_key = hmac.digest(salted, b"Client Key", "sha256")
-    signature = hmac.digest(hashlib.sha256(client_key).digest(), message, "sha256")
-    proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
-    server = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), message, "sha256")
-    return unproved + b",p=" + base64.b64encode(proof), b"v=" + base64.b64encode(server)
-
-
 def exchange(names: tuple[str, ...], name: str, channel: bytes | None = None) -> ScramExchange:
-    begun = Mechanisms(names, Directory(), lambda tls, kind: channel).begin(name, CALLER)  # type: ignore[arg-type]
+    begun = Mechanisms(names, FakeScramDirectory(ALICE), lambda tls, kind: channel).begin(name, CALLER)  # type: ignore[arg-type]
     assert isinstance(begun, ScramExchange)
     return begun
 
@@ -110,9 +83,13 @@ def test_impossible_binding_is_told() -> None:
 def test_imap_session_logs_in_and_refuses_alike() -> None:
     """Known, wrong and unknown take the same steps; the client must agree before it is in."""
     site = IMAPSite()
-    site.checker._keys = Directory()  # type: ignore[assignment]
+    site.checker._keys = FakeScramDirectory(ALICE)  # type: ignore[assignment]
     site.factory.services = type(site.factory.services)(
-        site.portal, Mechanisms((PLAIN,), Directory(), lambda tls, kind: None), site.store, site.config, "h"  # type: ignore[arg-type]
+        site.portal,
+        Mechanisms((PLAIN,), FakeScramDirectory(ALICE), lambda tls, kind: None),  # type: ignore[arg-type]
+        site.store,
+        site.config,
+        "h",
     )
 
     def attempt(name: bytes, password: str) -> tuple[Client, list[str]]:
