@@ -246,6 +246,7 @@ class FakeSite:
             ledger=self.ledger,
             portal=Portal(self.realm, [self.checker]),
             clock=self.clock,  # type: ignore[arg-type]
+            time_of_day=self.clock.seconds,
             reception=reception or Reception(ReceptionConfig(greet_delay=0)),
         )
         self.factory = SubmissionFactory(self.site, service, context_factory=object())

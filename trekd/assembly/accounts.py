@@ -39,8 +39,9 @@ class Accounts:
     @ivar checker: where logins are judged, by the portal.
     """
 
-    def __init__(self, config: Config, metrics: Metrics, reactor: Any) -> None:
+    def __init__(self, config: Config, metrics: Metrics, reactor: Any, time_of_day: Any) -> None:
         """
+        @param time_of_day: the reactor for those who need dates.
         @raise ConfigFault: the directory or the store cannot be used.
         """
         self.plan_figures = dict(config.plans)
@@ -58,7 +59,7 @@ class Accounts:
         self.ledger = ConnectionLedger(self.plans, config.limits, prefixes, reactor, self.probe)
         self.guessing = Guessing(config.limits, prefixes, reactor)
         self.balancers = Balancers(config.limits.proxy_networks)
-        self.store = open_store(config, reactor)
+        self.store = open_store(config, time_of_day)
         self.checker = FullAddressChecker(self.directory, config.server.domains, self.guessing, reactor)
         self.portal = Portal(MailRealm(self.directory, self.store, self.plans), [self.checker])
         self._sweep = Sweep(self.probe, self.ledger.counted, lambda: self._heartbeat_interval, reactor)

@@ -70,15 +70,17 @@ def _mail_site(host: Host) -> Site:
     """What mail that comes in by SMTP or LMTP meets."""
     config, accounts = host.config, host.accounts
     reception = _reception(host)
-    flow = host.mail_out.flow
-    return Site(config.server.hostname, config.smtp, flow, accounts.ledger, accounts.portal, host.reactor, reception)
+    flow, now = host.mail_out.flow, host.time_of_day.seconds
+    return Site(
+        config.server.hostname, config.smtp, flow, accounts.ledger, accounts.portal, host.reactor, now, reception
+    )
 
 
 def _reception(host: Host) -> Reception:
     """What mail from other servers has to pass."""
     config, reactor = host.config, host.reactor
     greylist = Greylist(config.reception, reactor) if config.reception.greylisting else None
-    verifier = Verifier(host.resolver, config.server.hostname, reactor, in_thread_of(reactor))
+    verifier = Verifier(host.resolver, config.server.hostname, host.time_of_day, in_thread_of(reactor))
     return Reception(config.reception, verifier, open_filters(config, reactor), greylist)
 
 

@@ -81,7 +81,11 @@ EXCHANGE = Service("smtp", exchange=True)
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all sessions of this host share."""
+    """
+    What all sessions of this host share.
+
+    @ivar clock: runs evenly; C{time_of_day}: Unix seconds, which somebody may set.
+    """
 
     hostname: str
     config: SMTPConfig
@@ -89,6 +93,7 @@ class Site:
     ledger: ILedger
     portal: Portal
     clock: IReactorTime
+    time_of_day: Callable[[], float]
     reception: Reception
 
 
@@ -361,7 +366,7 @@ class Session:
 
     def now(self) -> datetime:
         """The time of day."""
-        return datetime.fromtimestamp(self.site.clock.seconds(), UTC)
+        return datetime.fromtimestamp(self.site.time_of_day(), UTC)
 
     # --- The end ------------------------------------------------------------------------------------
 
