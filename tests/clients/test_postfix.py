@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import smtplib
 import time
 from collections.abc import Iterator
@@ -26,6 +27,15 @@ def documented() -> dict[str, str]:
     lines = dict(line.strip().split(" = ", 1) for line in block.splitlines())
     assert len(lines) == 5
     return lines
+
+
+class Behind(Daemon):
+    """A daemon whose socket belongs to Postfix's group, as the package's unit makes it."""
+
+    def start(self, *options: str) -> None:
+        """See L{Daemon}."""
+        super().start(*options)
+        shutil.chown(self.lmtp, group="postfix")
 
 
 class Front(Postfix):
@@ -61,7 +71,7 @@ def _front(place: Path) -> Iterator[tuple[Front, Daemon]]:
     directory.mkdir()
     names = NameServerProcess(directory, ZONE)
     dns = f'[dns]\nservers = ["127.0.0.1:{names.port}"]\n'
-    daemon = Daemon(directory, dns, reception="verify_lmtp = true")
+    daemon = Behind(directory, dns, reception="verify_lmtp = true")
     postfix = Front(place / "postfix", daemon.lmtp)
     try:
         daemon.add_accounts({f"{name}@example.com": "pro" for name in ("alice", "bob", "dave", "erin")})
@@ -193,6 +203,10 @@ def test_nothing_is_smuggled_through_both(front: tuple[Front, Daemon], vector: b
         client.select("INBOX", readonly=True)
         found = client.search(None, "SUBJECT", f'"{mark}"')[1][0].split()
     assert len(found) == 1
+
+
+def test_the_unit_opens_the_socket_to_postfix() -> None:
+    assert "ExecStartPost=-+/bin/chgrp postfix /run/trekmail/lmtp\n" in (ROOT / "debian/trekmail.service").read_text()
 
 
 def test_the_guide_names_the_socket_of_the_sample() -> None:
