@@ -38,6 +38,7 @@ class Site:
 
     @ivar portal: C{twisted.cred}'s; logins go through it.
     @ivar quota: an account's quota in octets, 0 for no limit.
+    @ivar clock: runs evenly; C{time_of_day}: Unix seconds, which somebody may set.
     @ivar off_reactor: run a function in a thread: C{await off_reactor(function, *arguments)}.
     """
 
@@ -48,6 +49,7 @@ class Site:
     store: IStore
     quota: Callable[[Account], int]
     clock: IReactorTime
+    time_of_day: Callable[[], float]
     off_reactor: Callable[..., Awaitable[Any]]
     locks: LockTable
     tables: Tables
