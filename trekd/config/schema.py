@@ -300,6 +300,11 @@ class StoreConfig:
         at_least=4 * KB,
         at_most=64 * MB,
     )
+    text_index: bool = setting(
+        SWITCH,
+        True,
+        "Index the text of messages, so that a search need not read them; takes two to three times the text's size.",
+    )
     max_mailboxes: int = setting(COUNT, 10_000, "Mailboxes of one account.", at_least=100, at_most=1_000_000)
     max_keywords: int = setting(
         COUNT, 500, "Different keywords in one account.", at_least=50, at_most=100_000

@@ -57,7 +57,8 @@ class Report:
     """
     A report (RFC 3253 §3.6).
 
-    @ivar permission: what one must be allowed to do with the node.
+    @ivar permission: what one must be allowed to do with the node; C{NONE}: the report sees to that, and where
+        nothing is allowed at all there is nothing for it.
     """
 
     name: str
