@@ -80,6 +80,17 @@ def test_a_second_run_changes_nothing(daemon: Daemon, tmp_path: Path) -> None:
     assert not any(word in told for word in ("Copying", "Deleting", "Updating")), told
 
 
+def test_the_embedded_directory_is_one_more_book_that_is_only_read(daemon: Daemon, tmp_path: Path) -> None:
+    made = device(daemon, tmp_path, "quiet")
+    found = made.items("directory")
+    assert {line for text in found.values() for line in text.splitlines() if line.startswith("UID:")} == {
+        f"UID:{name}@example.com" for name in USERS
+    }
+    (made.files / "directory/own.vcf").write_bytes(card(uid="own"))
+    made.sync(status=None)
+    assert device(daemon, tmp_path / "other", "quiet").items("directory").keys() == found.keys()
+
+
 def test_two_devices_change_one_card(daemon: Daemon, tmp_path: Path) -> None:
     first, second = device(daemon, tmp_path / "a", "conflict"), device(daemon, tmp_path / "b", "conflict", '"a wins"')
     write(first, "a.vcf", card(name="FN:Old"))
