@@ -74,7 +74,7 @@ class DirectoryCard(Node):
         version = preferred_version(exchange.header("accept"), "3.0")
         if version is None:
             raise Fault(406, CONVERSION, "Contacts are given as text/vcard.")
-        body = write(converted(card_of(self.card.tree), version))
+        body = await exchange.site.off_reactor(_written, self.card, version)
         return Answer(200, body, ((b"content-type", media_type(version).encode()), *headers))
 
 
@@ -123,7 +123,7 @@ class DirectoryBook(Node):
 
         @raise Fault: they are too many.
         """
-        body = b"".join(node.card.octets for node in await self._all(exchange))
+        body = await exchange.site.off_reactor(_joined, await self._all(exchange))
         return Answer(200, body, ((b"content-type", b"text/vcard; charset=utf-8"), (b"cache-control", b"no-cache")))
 
     # What reports ask
@@ -260,6 +260,14 @@ async def _entries(exchange: Exchange, texts: Sequence[str]) -> tuple[list[Direc
 def _down() -> Fault:
     """The directory tells the log itself."""
     return Fault(503, text="The directory does not answer; try again later.", headers=((b"retry-after", b"30"),))
+
+
+def _written(card: EntryCard, version: str) -> bytes:
+    return write(converted(card_of(card.tree), version))
+
+
+def _joined(nodes: Sequence[DirectoryCard]) -> bytes:
+    return b"".join(node.card.octets for node in nodes)
 
 
 def _matching(entries: Sequence[DirectoryEntry], wanted: CardFilter) -> list[EntryCard]:
