@@ -156,7 +156,8 @@ ATTRIBUTES = st.dictionaries(
 INSIDE = st.sampled_from(
     (
         "D:prop", "D:allprop", "D:include", "D:href", "D:getetag", "CR:address-data", "CR:allprop", "CR:prop",
-        "CR:filter", "CR:prop-filter", "CR:param-filter", "CR:text-match", "CR:is-not-defined", "CR:limit", "CR:nresults",
+        "CR:filter", "CR:prop-filter", "CR:param-filter", "CR:text-match", "CR:is-not-defined", "CR:limit",
+        "CR:nresults",
     )
 )  # fmt: skip
 
