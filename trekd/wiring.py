@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trekd.assembly.accounts import Accounts
+from trekd.assembly.dav import shares
 from trekd.assembly.host import Host
 from trekd.assembly.mailout import MailOut
 from trekd.assembly.posts import listening_posts
@@ -89,5 +90,6 @@ def _operations(host: Host, reload: Reload) -> Operations:
             usage=mail_out.usage,
             lanes=mail_out.lanes,
             probe=mail_out.probe,
+            shares=shares(host),
         )
     )

@@ -14,7 +14,7 @@ from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.filters.interfaces import ISettings
 from trekd.mailauth.interfaces import IDomainKeys
-from trekd.portal.interfaces import ILedger
+from trekd.portal.interfaces import ILedger, IShares
 from trekd.queue.interfaces import IQueueControl, IUsage
 from trekd.relay.interfaces import IDemands, IProbe, IProfileAdministration, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
@@ -47,6 +47,7 @@ class Collaborators:
     @ivar demands: C{None} when no daemon runs; likewise C{counts}.
     @ivar queue: the mail that waits.
     @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
+    @ivar shares: C{None} when no daemon runs.
     """
 
     config: Callable[[], Config]
@@ -72,6 +73,7 @@ class Collaborators:
     probe: IProbe | None = None
     usage: IUsage | None = None
     lanes: Callable[[], Mapping[str, Facts]] = dict
+    shares: IShares | None = None
 
     def required_ledger(self) -> ILedger:
         """

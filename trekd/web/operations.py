@@ -16,6 +16,7 @@ from trekd.web.mail import MailOperations
 from trekd.web.names import NameOperations
 from trekd.web.outgoing import OutgoingOperations
 from trekd.web.queue import QueueOperations
+from trekd.web.shares import ShareOperations
 
 
 class Operations:
@@ -34,3 +35,4 @@ class Operations:
         self.names = NameOperations(collaborators)
         self.queue = QueueOperations(collaborators)
         self.outgoing = OutgoingOperations(collaborators)
+        self.shares = ShareOperations(collaborators)
