@@ -287,6 +287,22 @@ class UnsupportedComponent(CollectionRefused):
         self.component = component
 
 
+class InvalidCard(CollectionRefused):
+    """
+    No valid vCard, or not just one (RFC 6352 §6.3.2.1, valid-address-data).
+
+    @ivar reason: what is wrong, one line without text of the card but names of properties.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnsupportedCard(CollectionRefused):
+    """A vCard of a version that is not kept (RFC 6352 §6.3.2.1, supported-address-data); the argument names it."""
+
+
 class UnsupportedCollation(CollectionRefused):
     """A text match by a collation that is not offered (RFC 4791 §7.5.1); the first argument is its name."""
 

@@ -33,6 +33,7 @@ _MOST_KNOWN = 10_000
 """Accounts that are known to have their first collections."""
 
 _HEADERS = (
+    "accept",
     "authorization",
     "brief",
     "content-encoding",
