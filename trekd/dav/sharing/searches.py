@@ -34,7 +34,8 @@ _TRUNCATED = ErrorAnswer(507, dav("number-of-matches-within-limits"))
 
 
 def _is_name(account: Account, wanted: str) -> bool:
-    return wanted in account.display_name.casefold()
+    # As DAV:displayname shows it.
+    return wanted in (account.display_name or str(account.address)).casefold()
 
 
 def _is_address(account: Account, wanted: str) -> bool:

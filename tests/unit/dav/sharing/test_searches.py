@@ -53,7 +53,9 @@ def search(
 @pytest.mark.parametrize(
     ("criteria", "test", "found"),
     [
-        ([("displayname", "EXAMPLE")], "", [CAROL]),
+        ([("displayname", "EXAMPLE")], "", [ALICE, BOB, CAROL]),
+        ([("displayname", "carol ex")], "", [CAROL]),
+        ([("displayname", "carol@")], "", []),
         ([("displayname", "carol")], "", [CAROL]),
         ([("CS:email-address-set", "cc@")], "", []),
         ([("C:calendar-user-address-set", "mailto:bob")], "", [BOB]),
