@@ -142,7 +142,7 @@ class Tables:
     """
     All rows.
 
-    @ivar branches: first segment of a path to what it leads to.
+    @ivar branches: first segment of a path to what it leads to, if it is there.
     @ivar compliance: what the DAV field says (RFC 4918 §10.1).
     """
 
@@ -150,7 +150,7 @@ class Tables:
     properties: Mapping[str, Property]
     reports: Mapping[str, Report]
     kinds: Mapping[CollectionKind, Kind]
-    branches: Mapping[str, Callable[[Exchange], Node]]
+    branches: Mapping[str, Callable[[Exchange], Node | None]]
     compliance: tuple[str, ...]
     members: tuple[Members, ...] = ()
     posts: tuple[Post, ...] = ()
@@ -168,7 +168,7 @@ class Rows:
     properties: Iterable[Property] = ()
     reports: Iterable[Report] = ()
     kinds: Iterable[Kind] = ()
-    branches: Mapping[str, Callable[[Exchange], Node]] = field(default_factory=dict)
+    branches: Mapping[str, Callable[[Exchange], Node | None]] = field(default_factory=dict)
     compliance: tuple[str, ...] = ()
     members: Iterable[Members] = ()
     posts: Iterable[Post] = ()

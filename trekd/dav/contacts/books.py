@@ -21,6 +21,7 @@ from trekd.store.collections import CollectionKind, ICollections, ItemState, New
 from trekd.store.interfaces import IMessageSource
 
 UID_CONFLICT = carddav("no-uid-conflict")
+CONVERSION = carddav("supported-address-data-conversion")
 
 _TAKEN = frozenset(
     (
@@ -143,7 +144,7 @@ async def other_form(exchange: Exchange, node: ItemNode) -> Answer | None:
     """
     version = preferred_version(exchange.header("accept"), version_of(node.state))
     if version is None:
-        raise Fault(406, carddav("supported-address-data-conversion"), "Contacts are given as text/vcard.")
+        raise Fault(406, CONVERSION, "Contacts are given as text/vcard.")
     if version == version_of(node.state):
         return None
     found = await node.collection.shelf.contents(node.collection.state.id, (node.state.name,))

@@ -11,6 +11,7 @@ from trekd.calendar.vcard import Card, card_of, read_card
 from trekd.calendar.vcardconversion import converted
 from trekd.calendar.vcardfilters import part_of
 from trekd.dav.contacts.books import contents_of, version_of
+from trekd.dav.contacts.directory import DirectoryCard
 from trekd.dav.contacts.requests import ADDRESS_ELEMENT, AddressWanted, Wanted
 from trekd.dav.exchange import Exchange
 from trekd.dav.multistatus import response
@@ -69,3 +70,12 @@ async def told(
             found, missing = await selection.sorted_out(node)
             pieces.append(response(node.path, found + card, missing, exchange.is_minimal))
         yield b"".join(pieces)
+
+
+async def told_entries(exchange: Exchange, cards: Sequence[DirectoryCard], wanted: Wanted) -> AsyncIterator[bytes]:
+    """C{DAV:response} of entries of the directory, in pieces."""
+    selection = Selection(exchange, wanted.properties)
+    for node in cards:
+        found, missing = await selection.sorted_out(node)
+        card = b"" if wanted.address is None else address_element(node.card.octets, "3.0", wanted.address)
+        yield response(node.path, found + card, missing, exchange.is_minimal)
