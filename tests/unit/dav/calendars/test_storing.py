@@ -62,7 +62,7 @@ def test_a_name_may_be_odd(client: DAVClient, name: str) -> None:
         (calendar("UID:x", kind="X-THING"), "supported-calendar-component"),
         (event("x", start="14991231T000000Z"), "min-date-time"),
         (event("x", "RRULE:FREQ=DAILY;COUNT=1000000"), "max-instances"),
-        (event("x", "RDATE:" + "20260101T000000Z," * 10_000, "EXDATE:" + "20260101T000000Z," * 10_000), "max-instances"),
+        (event("x", "RDATE:" + "20260101T000000Z," * 20_000), "max-instances"),
         (event("x", *["ATTENDEE:mailto:a@example.com"] * 2001), "max-attendees-per-instance"),
         (event("x", "DESCRIPTION:" + "x" * 400_000), "max-resource-size"),
     ],
@@ -140,3 +140,15 @@ def test_a_large_object(client: DAVClient) -> None:
     octets = event("x", "DESCRIPTION:" + "y" * 150_000)
     assert client.request("PUT", CALENDAR + "a.ics", octets).status == 201
     assert client.request("GET", CALENDAR + "a.ics").body.decode() == octets
+
+
+def test_an_object_keeps_its_uid(client: DAVClient) -> None:
+    """RFC 4791 §5.3.2.1, no-uid-conflict: neither PUT, COPY nor MOVE puts another object in its place."""
+    client.request("MKCALENDAR", HOME + "other/")
+    client.request("PUT", CALENDAR + "a.ics", event("x"))
+    client.request("PUT", HOME + "other/b.ics", event("y"))
+    assert refusal(client, event("y")) == (409, caldav("no-uid-conflict"))
+    for method in ("COPY", "MOVE"):
+        reply = client.request(method, HOME + "other/b.ics", Destination=CALENDAR + "a.ics")
+        assert reply.condition == caldav("no-uid-conflict")
+    assert client.request("GET", CALENDAR + "a.ics").body.decode() == event("x")
