@@ -1,5 +1,6 @@
 """
-Calendars as octets and as meaning (RFC 5545, RFC 4791, RFC 7953): no clock, no files, all of it bounded.
+Calendars and contacts as octets and as meaning (RFC 5545, RFC 4791, RFC 7953, RFC 2426, RFC 6350): no clock, no files,
+all of it bounded.
 
 Entry points:
 
@@ -20,6 +21,11 @@ Entry points:
     C{object_spans(found, window, floating, bounds)}, C{free_busy_calendar(about, periods) -> bytes}
   - L{trekd.calendar.availability}: C{read_availabilities(octets, limits)},
     C{availability_spans(found, window, floating)}
-  - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{split(octets, limits, tree) ->
-    Iterator[Imported]}
+  - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{Joiner},
+    C{split(octets, limits, tree) -> Iterator[Imported]}
+  - L{trekd.calendar.vcard}: C{read_card(octets, limits) -> Card}, C{card_of(tree)}, C{card_facts(card)},
+    C{split_cards(octets, limits) -> Iterator[ImportedCard]}, C{with_uid(tree)}
+  - L{trekd.calendar.vcardfilters}: C{CardFilter}, C{CardProp}, C{CardParam}, C{CardText}; C{matches(filter, tree)};
+    C{index_questions(prop)}, C{part_of(tree, wanted) -> bytes}
+  - L{trekd.calendar.vcardconversion}: C{converted(card, version) -> Component}
 """

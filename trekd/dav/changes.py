@@ -4,15 +4,19 @@ What every change of the tree asks first: is the place free, who may, which lock
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from trekd.dav.conditions import require_conditions, require_if, submitted_tokens
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Exchange
 from trekd.dav.locks import require_unlocked
-from trekd.dav.nodes import CollectionNode, HomeNode, Node, find, require
+from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, find, require
 from trekd.dav.paths import Location
+from trekd.dav.xml.writing import href
+from trekd.errors import UIDTaken
 from trekd.portal.access import Permission
+from trekd.store.collections import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,11 @@ class Place:
     location: Location
     parent: Node
     node: Node | None
+
+    @property
+    def real(self) -> Location:
+        """Where that is, whichever way leads to it (L{Node.real})."""
+        return self.parent.real.child(self.location.name) if self.node is None else self.node.real
 
 
 async def place(exchange: Exchange, location: Location | None) -> Place:
@@ -58,15 +67,42 @@ async def require_change(exchange: Exchange, where: Place, *, is_deep: bool = Fa
     @param is_deep: everything below goes, too.
     @raise Fault: 403 or 423.
     """
-    await require(exchange, where.node or where.parent, Permission.WRITE)
+    if where.node is None:
+        await require(exchange, where.parent, Permission.BIND)
+    else:
+        await require(exchange, where.node, Permission.UNBIND if is_deep else Permission.WRITE_CONTENT)
     require_unlocked(
         exchange.site.locks,
-        where.location,
+        where.real,
         submitted_tokens(exchange),
         exchange.principal,
         is_deep=is_deep,
         changes_parent=where.node is None or is_deep,
     )
+
+
+async def stored(exchange: Exchange, parent: CollectionNode, change: Awaitable[Stored]) -> Stored:
+    """
+    What the store made of a new item.
+
+    @raise Fault: another item has its UID; the client is told which (RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1).
+    """
+    try:
+        return await change
+    except UIDTaken as taken:
+        condition = parent.kind(exchange).uid_conflict
+        other = href(parent.location.child(taken.name).path(False)) if condition else b""
+        raise Fault(409, condition, "Another item of the collection has the same UID.", other) from None
+
+
+def require_same_uid(exchange: Exchange, parent: CollectionNode, there: Node | None, uid: str) -> None:
+    """
+    @raise Fault: what is there would be replaced by something with another UID (RFC 4791 §5.3.2.1, RFC 6352
+        §6.3.2.1).
+    """
+    condition = parent.kind(exchange).uid_conflict
+    if condition and isinstance(there, ItemNode) and there.state.uid != uid:
+        raise Fault(409, condition, "What is at this address has another UID.", href(there.path))
 
 
 def require_item_parent(where: Place) -> CollectionNode:

@@ -6,11 +6,12 @@ L{trekd.dav.tree} joins the rows of the core and of every extension; nothing els
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from trekd.dav.exchange import Answer, Exchange
-from trekd.dav.nodes import CollectionNode, Node
+from trekd.dav.nodes import CollectionNode, ItemNode, Node
 from trekd.dav.xml.reading import Element
 from trekd.portal.access import Permission
 from trekd.store.collections import CollectionKind, ItemState, NewItem
@@ -56,7 +57,8 @@ class Report:
     """
     A report (RFC 3253 §3.6).
 
-    @ivar permission: what one must be allowed to do with the node.
+    @ivar permission: what one must be allowed to do with the node; C{NONE}: the report sees to that, and where
+        nothing is allowed at all there is nothing for it.
     """
 
     name: str
@@ -67,7 +69,6 @@ class Report:
 
 Reader = Callable[[Exchange, CollectionNode, str, "bytes | IMessageSource"], Awaitable[NewItem]]
 """What a client wants to store under a name, judged and with its facts; raises L{Fault} for what cannot be stored."""
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ class Kind:
     @ivar can_be_made: by clients.
     @ivar require_fit: raises when an item of another collection of the kind may not be copied into this one.
     @ivar get: GET on the collection; C{None} has nothing to show.
+    @ivar uid_conflict: the precondition that two items with one UID break.
+    @ivar too_large: the precondition that an item breaks that is larger than C{max_item} allows.
+    @ivar other_form: GET on an item whose client would rather have another media type; C{None}: as it is stored.
+    @ivar components_property: the property that says, when a collection is made and never again, what may be stored
+        in it.
+    @ivar read_components: what its element says; raises L{Fault} for what cannot be.
     """
 
     kind: CollectionKind
@@ -98,8 +105,36 @@ class Kind:
     can_be_made: bool = True
     require_fit: Callable[[CollectionNode, ItemState], None] | None = None
     get: Callable[[Exchange, CollectionNode], Awaitable[Answer]] | None = None
+    uid_conflict: str = ""
+    too_large: str = ""
+    other_form: Callable[[Exchange, ItemNode], Awaitable[Answer | None]] | None = None
+    components_property: str = ""
+    read_components: Callable[[Element], tuple[str, ...]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """
+    Members that an extension adds to nodes of the core.
+
+    @ivar inside: the class of those nodes; of homes only the own one is asked.
+    @ivar find: all of them, or with a name the one that has it.
+    """
+
+    inside: type[Node]
+    find: Callable[[Exchange, Any, str | None], Awaitable[Sequence[Node]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """
+    A use of POST.
+
+    @ivar applies: to this request for this node; the first that does takes it.
+    """
+
+    applies: Callable[[Exchange, Node], bool]
+    perform: Callable[[Exchange, Any], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +152,8 @@ class Tables:
     kinds: Mapping[CollectionKind, Kind]
     branches: Mapping[str, Callable[[Exchange], Node]]
     compliance: tuple[str, ...]
+    members: tuple[Members, ...] = ()
+    posts: tuple[Post, ...] = ()
 
     def allowed(self, node: Node) -> tuple[str, ...]:
         """The methods that apply to a node, by name."""
@@ -133,6 +170,8 @@ class Rows:
     kinds: Iterable[Kind] = ()
     branches: Mapping[str, Callable[[Exchange], Node]] = field(default_factory=dict)
     compliance: tuple[str, ...] = ()
+    members: Iterable[Members] = ()
+    posts: Iterable[Post] = ()
 
 
 def joined(*extensions: Rows) -> Tables:
@@ -144,4 +183,6 @@ def joined(*extensions: Rows) -> Tables:
         {row.kind: row for rows in extensions for row in rows.kinds},
         {name: make for rows in extensions for name, make in rows.branches.items()},
         tuple(dict.fromkeys(token for rows in extensions for token in rows.compliance)),
+        tuple(row for rows in extensions for row in rows.members),
+        tuple(row for rows in extensions for row in rows.posts),
     )

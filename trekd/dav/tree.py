@@ -4,9 +4,24 @@ The one place that joins the core and its extensions.
 
 from __future__ import annotations
 
+from trekd.dav.calendars import rows as calendars
+from trekd.dav.contacts import rows as contacts
 from trekd.dav.exchange import Exchange
 from trekd.dav.live import PROPERTIES
-from trekd.dav.methods import delete, get, listing, lock, mkcol, options, propfind, proppatch, put, report, transfer
+from trekd.dav.methods import (
+    delete,
+    get,
+    listing,
+    lock,
+    mkcol,
+    options,
+    post,
+    propfind,
+    proppatch,
+    put,
+    report,
+    transfer,
+)
 from trekd.dav.nodes import (
     COLLECTION,
     HomesNode,
@@ -15,12 +30,13 @@ from trekd.dav.nodes import (
     is_any,
     is_item,
     is_stored,
-    is_stored_collection,
+    keeps_properties,
 )
 from trekd.dav.paths import Location
 from trekd.dav.reports import expand_property, sync_collection
-from trekd.dav.tables import Kind, Method, Report, Rows, Tables, joined
-from trekd.dav.xml.names import caldav, carddav, dav
+from trekd.dav.sharing import rows as sharing
+from trekd.dav.tables import Kind, Method, Post, Report, Rows, Tables, joined
+from trekd.dav.xml.names import carddav, dav
 from trekd.store.collections import CollectionKind
 
 METHODS = (
@@ -28,10 +44,10 @@ METHODS = (
     Method("GET", get.perform, is_any),
     Method("HEAD", get.perform, is_any),
     Method("PROPFIND", propfind.perform, is_any),
-    Method("PROPPATCH", proppatch.perform, is_stored),
+    Method("PROPPATCH", proppatch.perform, keeps_properties),
     Method("REPORT", report.perform, is_any),
     Method("PUT", put.perform, is_item),
-    Method("POST", put.add_member, is_stored_collection),
+    Method("POST", post.perform, lambda node: node.is_collection),
     Method("DELETE", delete.perform, is_stored),
     Method("MKCOL", mkcol.perform, lambda node: False),
     Method("COPY", transfer.copy, is_stored),
@@ -56,7 +72,6 @@ KINDS = (
         is_synced=False,
         get=listing.perform,
     ),
-    Kind(CollectionKind.CALENDAR, "calendars", (COLLECTION, caldav("calendar")), suffix=".ics"),
     Kind(CollectionKind.ADDRESS_BOOK, "addressbooks", (COLLECTION, carddav("addressbook")), suffix=".vcf"),
 )
 
@@ -81,9 +96,10 @@ CORE = Rows(
         "files": lambda exchange: _homes("files", CollectionKind.FILES),
     },
     compliance=("1", "2", "3", "extended-mkcol"),
+    posts=[Post(put.is_new_member, put.add_member)],
 )
 
 
 def tables() -> Tables:
     """All of DAV."""
-    return joined(CORE)
+    return joined(CORE, calendars.ROWS, contacts.ROWS, sharing.ROWS)

@@ -7,12 +7,12 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from trekd.dav.changes import Place, own_place, require_change, require_item_parent
+from trekd.dav.changes import Place, own_place, require_change, require_item_parent, stored
 from trekd.dav.conditions import condition, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
 from trekd.dav.live import http_date, quoted_etag
-from trekd.dav.nodes import CollectionNode, find_required
+from trekd.dav.nodes import CollectionNode, Node
 from trekd.store.collections import Condition, NewItem, Stored
 from trekd.store.interfaces import IMessageSource
 
@@ -25,22 +25,24 @@ async def perform(exchange: Exchange) -> Answer:
         raise Fault(400, text="Parts of a resource cannot be put.")
     await require_change(exchange, where)
     new = await read_new(exchange, parent, where.location.name)
-    stored = await parent.shelf.put(parent.state.id, new, condition(exchange))
-    return _stored(204 if stored.replaced else 201, stored, new)
+    kept = await stored(exchange, parent, parent.shelf.put(parent.state.id, new, condition(exchange)))
+    return _stored(204 if kept.replaced else 201, kept, new)
 
 
-async def add_member(exchange: Exchange) -> Answer:
+def is_new_member(exchange: Exchange, node: Node) -> bool:
+    """Whether a request is a POST to the address that C{DAV:add-member} gives."""
+    return isinstance(node, CollectionNode) and exchange.query == "add-member"
+
+
+async def add_member(exchange: Exchange, node: CollectionNode) -> Answer:
     """Store the body under a name that we choose."""
-    node = await find_required(exchange)
-    if exchange.query != "add-member" or not isinstance(node, CollectionNode):
-        raise Fault(405, text="POST to the address that the add-member property gives.")
     name = str(uuid.uuid4()) + node.kind(exchange).suffix
     where = Place(node.location.child(name), node, None)
     await require_if(exchange)
     await require_change(exchange, where)
     new = await read_new(exchange, node, name)
-    stored = await node.shelf.put(node.state.id, new, Condition(is_absent=True))
-    return _stored(201, stored, new).adding((b"location", where.location.path(False)))
+    kept = await stored(exchange, node, node.shelf.put(node.state.id, new, Condition(is_absent=True)))
+    return _stored(201, kept, new).adding((b"location", where.location.path(False)))
 
 
 async def read_new(exchange: Exchange, collection: CollectionNode, name: str) -> NewItem:
@@ -54,7 +56,10 @@ async def read_new(exchange: Exchange, collection: CollectionNode, name: str) ->
         raise Fault(403, text="Nothing can be put here.")
     if exchange.header("content-encoding").lower() not in ("", "identity"):
         raise Fault(415, text="Bodies are taken without content encoding.")
-    exchange.body.require(getattr(exchange.site.config, kind.max_item))
+    limit: int = getattr(exchange.site.config, kind.max_item)
+    if kind.too_large and exchange.body.size > limit:
+        raise Fault(403, kind.too_large, f"At most {limit} octets are taken.")
+    exchange.body.require(limit)
     return await kind.read_item(exchange, collection, name, await exchange.body.content())
 
 
