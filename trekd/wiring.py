@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from trekd.assembly.accounts import Accounts
+from trekd.assembly.dav import shares
+from trekd.assembly.entries import entry_rules
 from trekd.assembly.host import Host
 from trekd.assembly.mailout import MailOut
 from trekd.assembly.posts import listening_posts
+from trekd.assembly.threads import in_thread_of
 from trekd.config.schema import Config
 from trekd.metrics import LagMeter, Metrics, Sources
 from trekd.opening import open_resolver
@@ -90,6 +93,8 @@ def _operations(host: Host, reload: Reload) -> Operations:
             profiles=mail_out.profiles,
             usage=mail_out.usage,
             lanes=mail_out.lanes,
+            entries=entry_rules(in_thread_of(host.reactor)),
             probe=mail_out.probe,
+            shares=shares(host),
         )
     )
