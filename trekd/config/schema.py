@@ -330,6 +330,11 @@ class DAVConfig:
     )
     max_xml: int = setting(SIZE, 4 * MB, "Largest XML request.", at_least=64 * KB, at_most=64 * MB)
     max_locks: int = setting(COUNT, 200, "Locks that one account holds at once.", at_least=10, at_most=10_000)
+    directory_book: str = setting(
+        choice("domain", "all", "off"),
+        "domain",
+        "Whom the address book of the directory shows: the domains of one's own addresses, everybody, or nobody.",
+    )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY
     )

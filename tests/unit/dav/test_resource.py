@@ -145,7 +145,7 @@ def test_what_is_there_from_the_first_login_on(host: DAVHost) -> None:
     names = [each.text for each in reply.find("//D:displayname")]
     assert names == ["Calendar", "Tasks"]
     reply = host.client().request("PROPFIND", f"/dav/addressbooks/{ALICE}/", Depth="1")
-    assert [each.text for each in reply.find("//D:displayname")] == ["Contacts"]
+    assert [each.text for each in reply.find("//D:displayname")] == ["Contacts", "Directory"]
 
 
 def test_what_an_owner_removes_stays_away(host: DAVHost) -> None:

@@ -13,6 +13,10 @@ from trekd.dav.nodes import CollectionNode, ItemNode, find_required, require
 from trekd.portal.access import Permission
 from trekd.store.collections import ItemState
 
+_NOTHING_TO_SHOW = Answer(
+    200, b"This is a WebDAV collection.\n", ((b"content-type", b"text/plain; charset=utf-8"),)
+)
+
 
 async def perform(exchange: Exchange) -> Answer:
     """Give an item's octets as they were stored, or what a collection shows."""
@@ -24,14 +28,14 @@ async def perform(exchange: Exchange) -> Answer:
         if get is not None:
             return await get(exchange, node)
     if not isinstance(node, ItemNode):
-        return Answer(200, b"This is a WebDAV collection.\n", ((b"content-type", b"text/plain; charset=utf-8"),))
+        return await node.get(exchange) or _NOTHING_TO_SHOW
     if exchange.header("if-match") or exchange.header("if-unmodified-since"):
         _require_match(exchange, node)
     if is_not_modified(exchange, node):
         return Answer(304, b"", validators(node.state))
     other_form = node.collection.kind(exchange).other_form
-    found = None if other_form is None else await other_form(exchange, node)
-    return found or await item_answer(exchange, node)
+    given = None if other_form is None else await other_form(exchange, node)
+    return given or await item_answer(exchange, node)
 
 
 def _require_match(exchange: Exchange, node: ItemNode) -> None:

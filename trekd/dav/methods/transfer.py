@@ -152,7 +152,7 @@ def _require_room(exchange: Exchange, node: CollectionNode, target: Place) -> No
     if isinstance(parent, CollectionNode):
         fits = parent.kind(exchange).has_inside and parent.state.kind is kind
     if node.is_home or not fits:
-        raise Fault(403, text="Such a collection cannot be there.")
+        raise Fault(403, node.kind(exchange).misplaced, "Such a collection cannot be there.")
     if parent.location.segments[:2] != node.location.segments[:2]:
         raise Fault(403, text="Collections stay in their account.")
     if target.node is not None:
