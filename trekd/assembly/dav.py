@@ -24,6 +24,7 @@ def dav_resource(host: Host) -> DAVResource:
             store=accounts.store,
             quota=accounts.plans.quota,
             clock=host.reactor,
+            time_of_day=host.time_of_day.seconds,
             off_reactor=in_thread_of(host.reactor),
             locks=LockTable(host.reactor, config.dav.max_locks),
             tables=tables(),

@@ -39,7 +39,7 @@ _TAKEN = frozenset(
 _INLINE = 16 * 1024
 """Octets of a card up to which it is read at once; larger ones are in a thread."""
 
-_BATCH_ITEMS = 100
+_BATCH_ITEMS = 250
 _BATCH_OCTETS = 512 * 1024
 """Of cards that are in memory at once, unless one alone is larger."""
 

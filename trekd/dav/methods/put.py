@@ -26,6 +26,8 @@ async def perform(exchange: Exchange) -> Answer:
     await require_change(exchange, where)
     new = await read_new(exchange, parent, where.location.name)
     require_same_uid(exchange, parent, where.node, new.facts.uid)
+    # Somebody may have locked it while the body was read.
+    await require_change(exchange, where)
     kept = await stored(exchange, parent, parent.shelf.put(parent.state.id, new, condition(exchange)))
     return _stored(204 if kept.replaced else 201, kept, new)
 
