@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trekd.assembly.accounts import Accounts
+from trekd.assembly.dav import shares
 from trekd.assembly.entries import entry_rules
 from trekd.assembly.host import Host
 from trekd.assembly.mailout import MailOut
@@ -94,5 +95,6 @@ def _operations(host: Host, reload: Reload) -> Operations:
             lanes=mail_out.lanes,
             entries=entry_rules(in_thread_of(host.reactor)),
             probe=mail_out.probe,
+            shares=shares(host),
         )
     )

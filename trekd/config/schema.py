@@ -333,7 +333,8 @@ class DAVConfig:
     directory_book: str = setting(
         choice("domain", "all", "off"),
         "domain",
-        "Whom the address book of the directory shows: the domains of one's own addresses, everybody, or nobody.",
+        "Whom the directory's address book and a search for people show: the domains of one's own addresses, "
+        "everybody, or nobody.",
     )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY

@@ -65,7 +65,7 @@ _ANSWERS: dict[type[TrekError], Answer] = {
     BadMailboxName: (422, "bad-mailbox-name", lambda error: f"no mailbox can be named {error.args[0]!r}"),
     OverQuota: (409, "over-quota", lambda error: f"the account's quota of {error.limit} octets is used up"),
     MessageTooLarge: (409, "message-too-large", lambda error: f"a message is larger than {error.limit} octets"),
-    LimitReached: (409, "limit-reached", _about("the account has too many mailboxes or keywords")),
+    LimitReached: (409, "limit-reached", _about("the account has as many as it may have")),
     NotPermitted: (409, "not-permitted", _about("{}")),
     NoSuchCollection: (404, "no-such-collection", _about("there is no calendar or address book {}, or several")),
     InvalidCalendar: (422, "invalid-calendar", lambda error: f"no valid iCalendar: {error.reason}"),
