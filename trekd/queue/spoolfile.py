@@ -25,7 +25,7 @@ from trekd.errors import QueueFull, StoreCorrupt, StoreFull, TrekError
 from trekd.queue import contents
 from trekd.queue.entries import Taken
 from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Route, Selection
-from trekd.queue.rows import ENTRY, Stored, condition, entries, insert_message, insert_recipients
+from trekd.queue.rows import ENTRY, Stored, condition, entries, insert_message, insert_recipients, new_entries
 from trekd.queue.schema import migrate
 
 log = Logger()
@@ -133,7 +133,7 @@ class SpoolFile:
                 # One of them failed by itself: again, each for itself, which costs more.
                 self.waiting = before
                 self._unlinked.clear()
-                results = self._transact(database, [partial(_isolated, database, change) for change in changes])
+                results = self._transact(database, [partial(self._isolated, database, change) for change in changes])
         except (OSError, sqlite3.Error) as error:
             log.error("the queue cannot be changed: {reason}", reason=str(error))
             self.waiting = before
@@ -155,6 +155,28 @@ class SpoolFile:
             self._failpoint("before commit")
         return results
 
+    def _isolated(self, database: sqlite3.Connection, change: Change) -> Any:
+        """
+        Make one change of a transaction; its own failure takes back nothing but itself.
+
+        @raise sqlite3.Error: the whole transaction is at an end.
+        """
+        waiting, unlinked = self.waiting, len(self._unlinked)
+        database.execute("SAVEPOINT change")
+        try:
+            result = change()
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            database.execute("ROLLBACK TO change")
+            self.waiting = waiting
+            del self._unlinked[unlinked:]
+            if not isinstance(error, TrekError):
+                log.failure("a change of the queue failed")
+            result = error
+        database.execute("RELEASE change")
+        return result
+
     # Arrival
 
     def new_id(self, now: float) -> str:
@@ -167,11 +189,12 @@ class SpoolFile:
 
     def add(
         self, id: str, transaction: MailTransaction, lanes: tuple[str, ...], content: bytes | int, now: float
-    ) -> None:
+    ) -> tuple[Entry, ...]:
         """
         A change: queue a message.
 
         @param content: its octets, or the size of its file, which is there and synced.
+        @return: what L{entries} finds of it.
         @raise QueueFull: the queue holds as much as it may.
         """
         if self.waiting >= self._max_messages:
@@ -183,8 +206,9 @@ class SpoolFile:
             self._is_directory_changed = True
         else:
             database.execute("INSERT INTO content VALUES (?, ?)", (number, content))
-        insert_recipients(database, number, transaction, lanes, now)
+        numbers = insert_recipients(database, number, transaction, lanes, now)
         self.waiting += 1
+        return new_entries(id, transaction, lanes, (tuple(numbers), size), now)
 
     # The course of an entry
 
@@ -414,26 +438,6 @@ def _connect(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA synchronous = FULL")
     database.execute("PRAGMA foreign_keys = ON")
     return database
-
-
-def _isolated(database: sqlite3.Connection, change: Change) -> Any:
-    """
-    Make one change of a transaction; its own failure takes back nothing but itself.
-
-    @raise sqlite3.Error: the whole transaction is at an end.
-    """
-    database.execute("SAVEPOINT change")
-    try:
-        result = change()
-    except sqlite3.Error:
-        raise
-    except Exception as error:
-        database.execute("ROLLBACK TO change")
-        if not isinstance(error, TrekError):
-            log.failure("a change of the queue failed")
-        result = error
-    database.execute("RELEASE change")
-    return result
 
 
 class AtomicChange:
