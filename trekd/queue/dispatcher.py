@@ -79,6 +79,7 @@ class Dispatcher:
         self._is_looking = False
         self._look_again = False
         self._timer: IDelayedCall | None = None
+        self._soon: IDelayedCall | None = None
         self._under_way: set[Deferred[None]] = set()
         self._last_turn = 0.0
         self._last_seen = 0.0
@@ -117,8 +118,9 @@ class Dispatcher:
         """Begin nothing more, and wait a while for what is under way; what is not done by then is tried again."""
         self._running = False
         self._spool.arrived = unheard
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        for one in (self._timer, self._soon):
+            if one is not None and one.active():
+                one.cancel()
         if self._under_way:
             waiting = DeferredList(list(self._under_way))
             last = self._clock.callLater(GRACE, self._give_up_waiting)
@@ -150,7 +152,9 @@ class Dispatcher:
             return
         known = self._lanes.get(lane)
         if due <= self._clock.seconds() and self._take_new(self._lane(lane), new):
-            self.wake()
+            # First of all the client that sent it gets its answer.
+            if self._soon is None:
+                self._soon = self._clock.callLater(0, self._wake_now)
             return
         heappush(self._due, (due, lane))
         if known is not None and known.closed:
@@ -269,6 +273,10 @@ class Dispatcher:
         if not self._is_looking:
             self._is_looking = True
             self._track(self._look())
+
+    def _wake_now(self) -> None:
+        self._soon = None
+        self.wake()
 
     # The round
 
