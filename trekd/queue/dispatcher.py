@@ -241,18 +241,7 @@ class Dispatcher:
     def states(self) -> list[LaneState]:
         """Lanes that have troubles or something on its way."""
         now = self._clock.seconds()
-        return [
-            LaneState(
-                lane.name,
-                int(lane.window),
-                lane.active,
-                lane.closed,
-                lane.rests_until if lane.rests_until > now else 0.0,
-                lane.last_failure,
-                lane.since,
-            )
-            for _, lane in sorted(self._lanes.items())
-        ]
+        return [lane.state(now) for _, lane in sorted(self._lanes.items())]
 
     async def changed(self) -> None:
         """Copies were held or dropped."""

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from trekd.queue.entries import LOCAL_LANE
-from trekd.queue.interfaces import Entry
+from trekd.queue.interfaces import Entry, LaneState
 from trekd.queue.schedule import Schedule
 
 FIRST_WINDOW = 2.0
@@ -85,6 +85,13 @@ class Lane:
     def is_idle(self) -> bool:
         """Whether nothing would be forgotten with it."""
         return self.is_empty and not self.failures and not self.closed
+
+    def state(self, now: float) -> LaneState:
+        """What administrators see of it."""
+        rests = self.rests_until if self.rests_until > now else 0.0
+        return LaneState(
+            self.name, int(self.window), self.active, self.closed, rests, self.last_failure, self.since
+        )
 
     def has_room(self, now: float) -> bool:
         """Whether one more message may go."""

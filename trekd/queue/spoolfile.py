@@ -23,6 +23,7 @@ from twisted.logger import Logger
 
 from trekd.errors import QueueFull, StoreCorrupt, StoreFull, TrekError
 from trekd.queue import contents
+from trekd.queue.database import AtomicChange, connect
 from trekd.queue.entries import Taken
 from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Route, Selection
 from trekd.queue.rows import ENTRY, Stored, condition, entries, insert_message, insert_recipients, new_entries
@@ -32,8 +33,6 @@ log = Logger()
 
 Change = Callable[[], Any]
 """One change of the queue; called inside a transaction."""
-
-PAGE_SIZE = 8192
 
 
 class SpoolFile:
@@ -75,10 +74,10 @@ class SpoolFile:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._directory / "queue.sqlite"
         try:
-            self._writer = _connect(path)
+            self._writer = connect(path)
             os.chmod(path, 0o600)
             migrate(self._writer)
-            self._reader = _connect(path)
+            self._reader = connect(path)
             self._reader.execute("PRAGMA query_only = ON")
             self.waiting = int(self._reader.execute("SELECT count(*) FROM message").fetchone()[0])
             self._sweep(self._reader)
@@ -429,31 +428,3 @@ _JOINED = "recipient JOIN message ON message.number = recipient.message"
 
 def _within(where: str) -> str:
     return f"recipient.number IN (SELECT recipient.number FROM {_JOINED} WHERE {where})"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
-    database.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("PRAGMA foreign_keys = ON")
-    return database
-
-
-class AtomicChange:
-    """One SQLite transaction; committed at the end, rolled back by an error, that of the commit included."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._database.execute("COMMIT")
-        finally:
-            # SQLite has rolled back by itself when the disk is full, but not after every error.
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")

@@ -16,6 +16,7 @@ from tests.fakes.postoffice import run_here
 from tests.unit.queue.support import run
 from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.contents import INLINE, PIECE
+from trekd.queue.database import AtomicChange
 from trekd.queue.interfaces import (
     HELD_BY_OPERATOR,
     Entry,
@@ -27,7 +28,7 @@ from trekd.queue.interfaces import (
     Selection,
 )
 from trekd.queue.spool import Spool
-from trekd.queue.spoolfile import AtomicChange, SpoolFile
+from trekd.queue.spoolfile import SpoolFile
 from trekd.store.contents import IMessageSource, InMemory
 from trekd.values import Address, PrincipalId
 
