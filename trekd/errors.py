@@ -88,6 +88,17 @@ class AddressIncomplete(BadCredentials):
     """The login name is no full address (C{alice} instead of C{alice@example.com})."""
 
 
+class ChannelMismatch(BadCredentials):
+    """
+    The proof was right, but made for another TLS connection or after another list of mechanisms: somebody may stand
+    between client and server (RFC 5802 §6).
+    """
+
+
+class ChannelBindingImpossible(Refused):
+    """The connection has no data of the type of channel binding that the client wants."""
+
+
 class AccountSuspended(Refused):
     """The password was right, but the account may not log in now."""
 

@@ -1,10 +1,11 @@
 """
 The schema: one frozen dataclass per section, the only place that declares keys.
 
-Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
-L{trekd.config.names}, the queue in L{trekd.config.queue}, mail to other servers in L{trekd.config.relay} and from them
-in L{trekd.config.reception}; all can be imported from here.  Sizes are octets and durations seconds once read.
-A room receives its own section; L{Config} itself stays with the service and the command line.
+Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, mechanisms of login
+in L{trekd.config.login}, names in L{trekd.config.names}, the queue in L{trekd.config.queue}, mail to other servers in
+L{trekd.config.relay} and from them in L{trekd.config.reception}; all can be imported from here.  Sizes are octets and
+durations seconds once read.  A room receives its own section; L{Config} itself stays with the service and the command
+line.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.login import LoginConfig
 from trekd.config.names import DNSConfig, MTASTSConfig
 from trekd.config.queue import QueueConfig
 from trekd.config.reception import ReceptionConfig
@@ -53,6 +55,7 @@ __all__ = [
     "ListenConfig",
     "LocalDirectoryConfig",
     "LogConfig",
+    "LoginConfig",
     "MTASTSConfig",
     "PlanConfig",
     "QueueConfig",
@@ -327,6 +330,12 @@ class DAVConfig:
     )
     max_xml: int = setting(SIZE, 4 * MB, "Largest XML request.", at_least=64 * KB, at_most=64 * MB)
     max_locks: int = setting(COUNT, 200, "Locks that one account holds at once.", at_least=10, at_most=10_000)
+    directory_book: str = setting(
+        choice("domain", "all", "off"),
+        "domain",
+        "Whom the directory's address book and a search for people show: the domains of one's own addresses, "
+        "everybody, or nobody.",
+    )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY
     )
@@ -354,6 +363,7 @@ class Config:
     directory: DirectoryConfig = table(DirectoryConfig)
     plans: Mapping[str, PlanConfig] = named(PlanConfig, PLANS)
     limits: LimitsConfig = table(LimitsConfig)
+    login: LoginConfig = table(LoginConfig)
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
     reception: ReceptionConfig = table(ReceptionConfig)
