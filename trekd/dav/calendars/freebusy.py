@@ -53,7 +53,7 @@ async def perform(exchange: Exchange, node: Node, root: Element) -> Answer:
     for each in members:
         busy += await busy_spans(exchange, each, window)
         unavailable += await unavailable_spans(exchange, each, window)
-    stamp = int(exchange.site.clock.seconds())
+    stamp = int(exchange.site.time_of_day())
     about = FreeBusy(start, end, stamp, str(uuid.uuid4()))
     octets = await exchange.site.off_reactor(_written, about, window, busy, unavailable)
     return Answer(200, octets, ((b"content-type", MEDIA_TYPE.encode()),))

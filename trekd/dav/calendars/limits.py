@@ -16,7 +16,7 @@ LIMITS = ObjectLimits(OBJECT_LIMITS.tree, OBJECT_LIMITS.instances, OBJECT_LIMITS
 SMALL = 4096
 """Octets up to which an object without recurrence is read where it is; anything else is read in a thread."""
 
-BATCH = 100
+BATCH = 250
 """Items whose octets are in memory at once, and L{BATCH_OCTETS} of them; a larger one comes alone."""
 BATCH_OCTETS = 1024 * 1024
 

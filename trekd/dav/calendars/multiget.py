@@ -20,7 +20,7 @@ from trekd.errors import NotPermitted, SyntaxFault
 from trekd.portal.access import Permission
 from trekd.store.collections import ItemState
 
-SLICE = 100
+SLICE = 500
 """References that are looked up at once."""
 
 
