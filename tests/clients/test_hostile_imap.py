@@ -457,26 +457,6 @@ def test_a_bomb_is_shown_in_every_form(daemon: Daemon, neighbour: IMAP, bomb: st
 # --- The disk is full --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def small_disk(own_daemon: Daemon) -> Iterator[Daemon]:
-    """A daemon whose directory, with accounts, is a file system of 8 MB."""
-    path = own_daemon.directory / "data"
-    moved = own_daemon.directory / "accounts"
-    path.rename(moved)
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(path)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("NOT TESTED: a file system of limited size can be mounted by root only")
-    try:
-        subprocess.run(["cp", "-a", f"{moved}/.", str(path)], check=True)
-        yield own_daemon
-    finally:
-        own_daemon.close()
-        subprocess.run(["umount", str(path)], check=True)
-
-
 def test_a_full_disk_loses_nothing_and_ends(small_disk: Daemon) -> None:
     """What was acknowledged is there, what cannot be kept is refused for now, and later it works again."""
     small_disk.start()

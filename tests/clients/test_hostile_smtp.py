@@ -18,6 +18,7 @@ import pytest
 from tests.clients.daemon import PASSWORD, Daemon
 from tests.clients.hostile import IMAP, SMTP, answer_time, bounded_memory
 from tests.clients.test_hostile_imap import BOMBS
+from tests.fakes.vectors import VECTORS
 
 MB = 1_000_000
 PROMPT = 2.0
@@ -122,20 +123,6 @@ def test_ten_thousand_commands_in_one_go_end_in_order(daemon: Daemon, neighbour:
 
 # --- Smuggling ---------------------------------------------------------------------------------------
 
-VECTORS = (
-    b"\n.\n",
-    b"\r.\r",
-    b"\r.\n",
-    b"\n.\r",
-    b"\n.\r\n",
-    b"\r\n.\n",
-    b"\r.\r\n",
-    b"\r\n.\r",
-    b"\r\n\0.\r\n",
-    b"\r\n.\0\r\n",
-    b"\r\n.\r\r\n",
-    b"\r\r\n.\r\r\n",
-)
 
 
 @pytest.mark.parametrize("service", SERVICES)

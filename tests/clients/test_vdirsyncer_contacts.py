@@ -80,6 +80,20 @@ def test_a_second_run_changes_nothing(daemon: Daemon, tmp_path: Path) -> None:
     assert not any(word in told for word in ("Copying", "Deleting", "Updating")), told
 
 
+def uids(device: Device, collection: str) -> list[str]:
+    lines = (line for text in device.items(collection).values() for line in text.splitlines())
+    return sorted(line.removeprefix("UID:") for line in lines if line.startswith("UID:"))
+
+
+def test_the_embedded_directory_is_one_more_book_that_is_only_read(daemon: Daemon, tmp_path: Path) -> None:
+    made = device(daemon, tmp_path, "quiet")
+    people = sorted(f"{name}@example.com" for name in USERS)
+    assert uids(made, "directory") == people
+    (made.files / "directory/own.vcf").write_bytes(card(uid="own"))
+    made.sync(status=None)
+    assert uids(device(daemon, tmp_path / "other", "quiet"), "directory") == people
+
+
 def test_two_devices_change_one_card(daemon: Daemon, tmp_path: Path) -> None:
     first, second = device(daemon, tmp_path / "a", "conflict"), device(daemon, tmp_path / "b", "conflict", '"a wins"')
     write(first, "a.vcf", card(name="FN:Old"))

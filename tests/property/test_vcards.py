@@ -142,6 +142,54 @@ def test_any_accept_field_is_understood(accept: str) -> None:
     assert preferred_version(accept, "3.0") in ("3.0", "4.0", None)
 
 
+# --- Requests -------------------------------------------------------------------------------------
+
+ATTRIBUTES = st.dictionaries(
+    st.sampled_from(
+        ("name", "test", "collation", "match-type", "negate-condition", "novalue", "version", "content-type")
+    ),
+    st.sampled_from(
+        ("", "FN", "a.EMAIL", "anyof", "allof", "yes", "contains", "equals", "i;octet", "4.0", "x", "TYPE")
+    ),
+    max_size=3,
+)
+INSIDE = st.sampled_from(
+    (
+        "D:prop", "D:allprop", "D:include", "D:href", "D:getetag", "CR:address-data", "CR:allprop", "CR:prop",
+        "CR:filter", "CR:prop-filter", "CR:param-filter", "CR:text-match", "CR:is-not-defined", "CR:limit",
+        "CR:nresults",
+    )
+)  # fmt: skip
+
+
+def _written(name: str, attributes: dict[str, str], inner: list[str]) -> str:
+    said = "".join(f' {key}="{value}"' for key, value in attributes.items())
+    return f"<{name}{said}>{''.join(inner)}</{name}>"
+
+
+TREES = st.recursive(
+    st.sampled_from(("", "7", "/dav/addressbooks/alice@example.com/contacts/0.vcf", "ann")),
+    lambda inner: st.builds(_written, INSIDE, ATTRIBUTES, st.lists(inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(("addressbook-query", "addressbook-multiget")), st.lists(TREES, max_size=4), st.booleans())
+def test_any_request_is_answered_or_refused(report: str, inner: list[str], is_gateway: bool) -> None:
+    client = REQUESTED.client()
+    path = "/dav/directory/" if is_gateway else f"/dav/addressbooks/{ALICE}/contacts/"
+    client.request("PUT", f"/dav/addressbooks/{ALICE}/contacts/0.vcf", write(ANN.tree))
+    spaces = 'xmlns:D="DAV:" xmlns:CR="urn:ietf:params:xml:ns:carddav"'
+    reply = client.request("REPORT", path, f"<CR:{report} {spaces}>{''.join(inner)}</CR:{report}>", Depth="1")
+    assert reply.status in (207, 400, 403)
+    assert reply.xml is not None
+
+
+ANN = read_card(b"BEGIN:VCARD\nVERSION:3.0\nUID:1\nFN:Ann\na.EMAIL;TYPE=x:ann@x\nEND:VCARD\n")
+REQUESTED = DAVHost()
+
+
 # --- The index ------------------------------------------------------------------------------------
 
 NAMES = st.sampled_from(("FN", "EMAIL", "TEL", "NOTE", "X-THING", "PHOTO", "item1.TEL", "item2.EMAIL", "NICKNAME"))

@@ -33,6 +33,7 @@ def _site(host: Host) -> Site:
         store=accounts.store,
         quota=accounts.plans.quota,
         clock=host.reactor,
+        time_of_day=host.time_of_day.seconds,
         off_reactor=in_thread_of(host.reactor),
         locks=LockTable(host.reactor, config.dav.max_locks),
         tables=tables(),

@@ -160,16 +160,21 @@ def read_etags(value: str) -> tuple[str, ...] | None:
 
 
 def condition(exchange: Exchange) -> Condition:
-    """What C{If-Match} and C{If-None-Match} ask of a change of one item, for the store to judge (RFC 9110 §13.2.2)."""
-    wanted, unwanted = exchange.header("if-match"), exchange.header("if-none-match")
-    if not wanted and not unwanted:
+    """
+    What must hold still when a change of one item is made: that it is what the conditions were judged by
+    (RFC 9110 §13.2.2).
+    """
+    if exchange.judged is None or not _asks(exchange):
         return ALWAYS
-    etags = read_etags(wanted) if wanted else None
-    return Condition(
-        etags=etags,
-        is_absent=unwanted.strip() == "*",
-        is_present=bool(wanted) and etags is None,
-    )
+    return Condition(etags=(exchange.judged,)) if exchange.judged else Condition(is_absent=True)
+
+
+def _asks(exchange: Exchange) -> bool:
+    """Whether any condition is about what an item is."""
+    fields = ("if-match", "if-none-match", "if-unmodified-since")
+    if any(exchange.header(name) for name in fields):
+        return True
+    return any(test.is_etag for each in read_if(exchange.header("if")) for test in each.tests)
 
 
 def require_conditions(exchange: Exchange, node: Node | None) -> None:
@@ -179,6 +184,7 @@ def require_conditions(exchange: Exchange, node: Node | None) -> None:
     @raise Fault: 412, one does not hold (RFC 9110 §13.2.2).
     """
     etag = node.state.etag if isinstance(node, ItemNode) else None
+    exchange.judged = etag or ""
     wanted, unwanted = exchange.header("if-match"), exchange.header("if-none-match")
     if wanted:
         etags = read_etags(wanted)

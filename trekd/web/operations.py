@@ -11,6 +11,7 @@ from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.dkim import DKIMOperations
+from trekd.web.entries import EntryOperations
 from trekd.web.filters import FilterOperations
 from trekd.web.mail import MailOperations
 from trekd.web.names import NameOperations
@@ -31,6 +32,7 @@ class Operations:
         self.accounts = AccountOperations(collaborators)
         self.filters = FilterOperations(collaborators)
         self.mail = MailOperations(collaborators)
+        self.entries = EntryOperations(collaborators)
         self.dkim = DKIMOperations(collaborators)
         self.names = NameOperations(collaborators)
         self.queue = QueueOperations(collaborators)

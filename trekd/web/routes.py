@@ -78,6 +78,19 @@ AnyReply = Reply | LineReply | OctetReply
 Function = Callable[[Operations, Call], Awaitable[Any]]
 Streaming = Callable[[Operations, Call], AsyncIterator[Any]]
 
+
+def _listed(does: Operations, call: Call) -> Awaitable[Any]:
+    return does.entries.list_all(call.path[0], call.path[1])
+
+
+def _added(does: Operations, call: Call) -> Awaitable[Any]:
+    return does.entries.add(call.path[0], call.path[1], call.query.get("name"), call.json())
+
+
+def _exported(does: Operations, call: Call) -> AsyncIterator[Any]:
+    return does.entries.export(call.path[0], call.path[1], call.query.get("name"))
+
+
 _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("GET", ("status",)): lambda does, call: does.daemon.status(),
     ("GET", ("sessions",)): lambda does, call: does.daemon.sessions(call.query.get("address")),
@@ -128,6 +141,8 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("POST", ("mail", "*", "messages")): lambda does, call: does.mail.append(
         call.path[1], call.query.get("mailbox", "INBOX"), call.body
     ),
+    **{("GET", (word, "*")): _listed for word in ("calendars", "contacts")},
+    **{("POST", (word, "*", "entries")): _added for word in ("calendars", "contacts")},
 }
 """Method and path, C{*} for any one segment, to what gives one JSON value."""
 
@@ -139,6 +154,7 @@ _LINES: dict[tuple[str, tuple[str, ...]], Streaming] = {
 
 _OCTETS: dict[tuple[str, tuple[str, ...]], Streaming] = {
     ("GET", ("mail", "*", "messages")): lambda does, call: does.mail.export(call.path[1]),
+    **{("GET", (word, "*", "entries")): _exported for word in ("calendars", "contacts")},
 }
 
 

@@ -27,7 +27,7 @@ from trekd.dav.quirks import knows_directory_gateway
 from trekd.dav.xml.names import carddav, dav
 from trekd.directory.interfaces import DirectoryEntry
 from trekd.errors import DirectoryDown
-from trekd.store.collections import CollectionKind
+from trekd.store.collections import CollectionKind, Mount
 from trekd.values import Address
 
 NAME = "directory"
@@ -74,7 +74,7 @@ class DirectoryCard(Node):
         version = preferred_version(exchange.header("accept"), "3.0")
         if version is None:
             raise Fault(406, CONVERSION, "Contacts are given as text/vcard.")
-        body = write(converted(card_of(self.card.tree), version))
+        body = await exchange.site.off_reactor(_written, self.card, version)
         return Answer(200, body, ((b"content-type", media_type(version).encode()), *headers))
 
 
@@ -123,7 +123,7 @@ class DirectoryBook(Node):
 
         @raise Fault: they are too many.
         """
-        body = b"".join(node.card.octets for node in await self._all(exchange))
+        body = await exchange.site.off_reactor(_joined, await self._all(exchange))
         return Answer(200, body, ((b"content-type", b"text/vcard; charset=utf-8"), (b"cache-control", b"no-cache")))
 
     # What reports ask
@@ -184,11 +184,13 @@ async def in_home(exchange: Exchange, home: HomeNode, name: str | None) -> Seque
     # Quirk directory-gateway
     if name is None and knows_directory_gateway(exchange.header("user-agent")):
         return ()
-    states = await exchange.collections(home.shelf)
-    is_taken = any(
-        state.parent is None and state.name == NAME and state.kind is CollectionKind.ADDRESS_BOOK for state in states
-    )
-    return () if is_taken else [DirectoryBook(home.location.child(NAME), None, False)]
+    taken = [(each.name, each.kind) for each in await exchange.collections(home.shelf) if each.parent is None]
+    # "mounts" is where trekd.dav.sharing looks as well.
+    shown: Sequence[Mount] = await exchange.once("mounts", home.shelf.mounts)
+    taken += [(each.name, each.kind) for each in shown]
+    if (NAME, CollectionKind.ADDRESS_BOOK) in taken:
+        return ()
+    return [DirectoryBook(home.location.child(NAME), None, False)]
 
 
 def _domains(exchange: Exchange) -> list[str]:
@@ -260,6 +262,14 @@ async def _entries(exchange: Exchange, texts: Sequence[str]) -> tuple[list[Direc
 def _down() -> Fault:
     """The directory tells the log itself."""
     return Fault(503, text="The directory does not answer; try again later.", headers=((b"retry-after", b"30"),))
+
+
+def _written(card: EntryCard, version: str) -> bytes:
+    return write(converted(card_of(card.tree), version))
+
+
+def _joined(nodes: Sequence[DirectoryCard]) -> bytes:
+    return b"".join(node.card.octets for node in nodes)
 
 
 def _matching(entries: Sequence[DirectoryEntry], wanted: CardFilter) -> list[EntryCard]:

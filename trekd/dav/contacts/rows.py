@@ -27,6 +27,7 @@ ROWS = Rows(
             suffix=".vcf",
             get=whole_book,
             uid_conflict=UID_CONFLICT,
+            misplaced=carddav("addressbook-collection-location-ok"),
             too_large=carddav("max-resource-size"),
             other_form=other_form,
         ),

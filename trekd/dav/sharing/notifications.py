@@ -148,7 +148,7 @@ async def _tell(
     exchange: Exchange, shelf: ICollections, uid: str, name: str, shared: str, content: bytes
 ) -> None:
     """Put a notification into somebody's collection; it is a courtesy: if it fails, it is not there."""
-    stamp = datetime.fromtimestamp(exchange.site.clock.seconds(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = datetime.fromtimestamp(exchange.site.time_of_day(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     marks = {"shared-type": shared}
     root = text_element(calendar_server("dtstamp"), stamp) + attribute_element(name, marks, content)
     properties = {TYPE: attribute_element(name, marks).decode()}
