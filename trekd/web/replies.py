@@ -61,7 +61,6 @@ _ANSWERS: dict[type[TrekError], Answer] = {
     NoSuchKey: (404, "no-such-key", _about("{}")),
     NoSuchPlan: (422, "no-such-plan", _about("there is no plan {}")),
     NoSuchMailbox: (404, "no-such-mailbox", _about("there is no mailbox {}")),
-    NoSuchCollection: (404, "no-such-collection", _about("there is no calendar or address book {}")),
     NoSuchEntry: (404, "no-such-entry", _about("nothing waits as {}")),
     BadMailboxName: (422, "bad-mailbox-name", lambda error: f"no mailbox can be named {error.args[0]!r}"),
     OverQuota: (409, "over-quota", lambda error: f"the account's quota of {error.limit} octets is used up"),
