@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trekd import errors
-from trekd.dav.xml.names import dav
+from trekd.dav.xml.names import caldav, dav
 from trekd.dav.xml.reading import DoctypeRefused
 from trekd.dav.xml.writing import document, element, escape
 
@@ -117,6 +117,15 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     errors.CollectionExists: ErrorAnswer(405, dav("resource-must-be-null"), "The name is taken."),
     errors.ConditionFailed: ErrorAnswer(412, "", "It is not in the state that was asked for."),
     errors.UIDTaken: _conflicting_uid,
+    errors.OrganizersDiffer: ErrorAnswer(
+        403, caldav("same-organizer-in-all-components"), "All parts of one entry have the same organizer."
+    ),
+    errors.OrganizerChangeRefused: ErrorAnswer(
+        403, caldav("allowed-organizer-scheduling-object-change"), "Nobody answers for somebody else."
+    ),
+    errors.AttendeeChangeRefused: ErrorAnswer(
+        403, caldav("allowed-attendee-scheduling-object-change"), "Only the organizer can change this."
+    ),
     errors.SyncTokenExpired: ErrorAnswer(403, dav("valid-sync-token"), "Synchronise from the beginning."),
     errors.OverQuota: ErrorAnswer(507, dav("quota-not-exceeded"), "The account is full."),
     errors.LimitReached: ErrorAnswer(507, dav("quota-not-exceeded"), "The account has as many as it may have."),
