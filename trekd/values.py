@@ -39,6 +39,8 @@ that is stored.  Make one with L{Address.principal}; never from what a client ty
 """
 
 MAX_UID = 0xFFFFFFFF
+MAX_MODSEQ = (1 << 63) - 1
+"""RFC 7162 §7, mod-sequence-value."""
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")

@@ -24,6 +24,7 @@ from tests.contract.storecase import (
     view_of,
 )
 from tests.fakes.running import PumpedReactor
+from trekd.errors import NoSuchMailbox
 from trekd.store.interfaces import Column, FlagOperation, IAccountStore, IStore
 from trekd.values import INBOX, Flag, MailboxId, MailboxName, ModSeq
 
@@ -133,6 +134,65 @@ class ChangeRules(StoreCase):
         assert seen == [True, False, True, True, False, True]
         assert (await alice.open(INBOX)).first_unseen == 2
         assert list((await alice.change_flags(view, (), ADD, flags("\\Seen"))).changed) == []
+
+    # Conditional changes (RFC 7162 §3.1.3)
+
+    async def test_what_changed_meanwhile_is_left_alone(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """The others change; the messages refused are named."""
+        await fill(alice, 4)
+        view = await view_of(alice)
+        await alice.change_flags(view, (range(1, 3),), ADD, flags("\\Flagged"))
+        changes = await alice.change_flags(view, everything(view), ADD, flags("\\Deleted"), view.modseq)
+        assert list(changes.changed) == [1, 4]
+        assert list(changes.refused) == [2, 3]
+        assert await shown(alice, Column.FLAGS) == [b"(\\Deleted)", b"(\\Flagged)", b"(\\Flagged)", b"(\\Deleted)"]
+        again = await alice.change_flags(view, everything(view), ADD, flags("\\Deleted"), changes.view.modseq)
+        assert (list(again.changed), list(again.refused)) == ([2, 3], [])
+
+    async def test_what_is_as_wanted_is_not_refused(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """RFC 7162 §3.1.12: another change of the message is no conflict when it has the flags already."""
+        await fill(alice, 2)
+        view = await view_of(alice)
+        await alice.change_flags(view, everything(view), ADD, flags("\\Seen", "\\Flagged"))
+        changes = await alice.change_flags(view, everything(view), ADD, flags("\\Seen"), view.modseq)
+        assert (list(changes.changed), list(changes.refused)) == ([], [])
+        gone = await alice.change_flags(view, everything(view), REMOVE, flags("\\Draft"), view.modseq)
+        assert (list(gone.changed), list(gone.refused)) == ([], [])
+        replaced = await alice.change_flags(view, everything(view), REPLACE, flags("\\Seen"), view.modseq)
+        assert (list(replaced.changed), list(replaced.refused)) == ([], [1, 2])
+
+    async def test_zero_refuses_everything(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """RFC 7162 §3.1.3: C{UNCHANGEDSINCE 0} always fails."""
+        await fill(alice, 2, INBOX, "\\Seen")
+        view = await view_of(alice)
+        changes = await alice.change_flags(view, everything(view), ADD, flags("\\Seen"), ModSeq(0))
+        assert (list(changes.changed), list(changes.refused)) == ([], [1, 2])
+        assert changes.view.modseq == view.modseq
+
+    async def test_highest_modification_sequence(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """Of the messages named that are there."""
+        await fill(alice, 3)
+        view = await view_of(alice)
+        changes = await alice.change_flags(view, (range(1, 2),), ADD, flags("\\Seen"))
+        assert await alice.highest_modseq(view.mailbox, uid_set(1, 3)) == view.modseq
+        assert await alice.highest_modseq(view.mailbox, uid_set(1, 2, 9)) == changes.view.modseq
+        assert await alice.highest_modseq(view.mailbox, uid_set(9)) == 0
+
+    async def test_expunges_are_remembered(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """Those behind a modification sequence, by EXPUNGE and by MOVE, in the mailbox that they left."""
+        await fill(alice, 5, INBOX, "\\Deleted")
+        view = await view_of(alice)
+        assert list(await alice.vanished(view.mailbox, view.modseq) or ()) == []
+        await alice.expunge(view.mailbox, uid_set(4))
+        between = (await alice.mailbox(INBOX)).modseq
+        await alice.move(view, (range(1, 2),), ARCHIVE)
+        await alice.expunge(view.mailbox, uid_set(1))
+        assert list(await alice.vanished(view.mailbox, view.modseq) or ()) == [1, 2, 4]
+        assert list(await alice.vanished(view.mailbox, between) or ()) == [1, 2]
+        archive = await alice.mailbox(ARCHIVE)
+        assert list(await alice.vanished(archive.id, ModSeq(0)) or ()) == []
+        with pytest.raises(NoSuchMailbox):
+            await alice.vanished(MailboxId("gone"), ModSeq(0))
 
     # Opening and catching up
 

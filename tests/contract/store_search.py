@@ -12,18 +12,21 @@ import pytest
 from tests.contract.storecase import StoreCase, content, everything, fill, flags, message, uid_set, view_of
 from tests.fakes.running import PumpedReactor
 from trekd.store.interfaces import (
+    FlagOperation,
+    IAccountStore,
+    NewMessage,
+)
+from trekd.store.terms import (
     UNDELETED,
     AllOf,
     AnyOf,
     BodyText,
+    ChangedSince,
     Dated,
     DateKind,
-    FlagOperation,
     HasFlag,
     HasUID,
     HeaderText,
-    IAccountStore,
-    NewMessage,
     Not,
     Size,
     Term,
@@ -145,6 +148,17 @@ CASES: list[tuple[str, Term, list[int]]] = [
 
 class SearchRules(StoreCase):
     """Tests of searching."""
+
+    async def test_by_modification_sequence(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """Above it; beside terms that are asked in other ways."""
+        await fill(alice, 3)
+        view = await view_of(alice)
+        await alice.change_flags(view, (range(1, 2),), FlagOperation.ADD, flags("\\Seen"))
+        assert list(await alice.search(view, ChangedSince(view.modseq))) == [2]
+        assert list(await alice.search(view, Not(ChangedSince(view.modseq)))) == [1, 3]
+        assert list(await alice.search(view, ChangedSince(0))) == [1, 2, 3]
+        assert list(await alice.search(view, AllOf((ChangedSince(view.modseq), BodyText("text"))))) == [2]
+        assert list(await alice.search(view, AnyOf((ChangedSince(2**63), BodyText("text"))))) == [1, 2, 3]
 
     async def test_every_term(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
         """RFC 3501 §6.4.4, each key alone, negated and within others."""

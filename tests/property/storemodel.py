@@ -20,19 +20,21 @@ from tests.fakes.mime import PlainReader
 from tests.fakes.running import PumpedReactor
 from trekd.errors import MailboxExists, NoSuchMailbox, NotPermitted, Refused
 from trekd.store.interfaces import (
-    AllOf,
-    AnyOf,
-    BodyText,
     Column,
     FlagOperation,
-    HasFlag,
-    HasUID,
-    HeaderText,
     IStore,
     LineTemplate,
     MailboxView,
     MessageReader,
     NewMessage,
+)
+from trekd.store.terms import (
+    AllOf,
+    AnyOf,
+    BodyText,
+    HasFlag,
+    HasUID,
+    HeaderText,
     Not,
     Size,
     Term,

@@ -14,9 +14,17 @@ from tests.fakes.running import PumpedReactor
 from tests.upgrade.dump import ALICE, FIXTURES, LARGE, THRESHOLD, dumped, fill
 from trekd.errors import ConfigFault
 from trekd.store.collections import CollectionKind, ICollections, Match, NewCollection, NewItem, Right, Window
-from trekd.store.interfaces import BodyText, Column, IAccountStore, LineTemplate, NewMessage
+from trekd.store.interfaces import (
+    Column,
+    IAccountStore,
+    LineTemplate,
+    NewMessage,
+)
 from trekd.store.sqlite.migrations import VERSION
 from trekd.store.sqlite.store import Settings, SQLiteStore
+from trekd.store.terms import (
+    BodyText,
+)
 from trekd.values import INBOX, MailboxName, ModSeq, PrincipalId
 
 LINE = (Column.UID, b" ", Column.FLAGS, b" ", Column.INTERNALDATE, b" ", Column.OCTETS, b"\n")

@@ -20,8 +20,8 @@ Entry points:
     C{object_spans(found, window, floating, bounds)}, C{free_busy_calendar(about, periods) -> bytes}
   - L{trekd.calendar.availability}: C{read_availabilities(octets, limits)},
     C{availability_spans(found, window, floating)}
-  - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{split(octets, limits, tree) ->
-    Iterator[Imported]}
+  - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{Joiner},
+    C{split(octets, limits, tree) -> Iterator[Imported]}
   - L{trekd.calendar.itip}: C{read_scheduled(calendar) -> Scheduled}, C{person(value)}; L{trekd.calendar.itiporganizer}:
     C{organizer_change(old, new, own, now) -> Change}; L{trekd.calendar.itipattendee}: C{attendee_change(old, new, own,
     now)}; L{trekd.calendar.itipreceived}: C{read_message(octets) -> Received}, C{applied(copy, message, own)},

@@ -29,23 +29,39 @@ def joined(calendars: Iterable[Component], properties: Iterable[Property] = ()) 
 
     @param properties: of the whole beside VERSION, such as PRODID or X-WR-CALNAME.
     """
-    head = Component("VCALENDAR", (Property("VERSION", "2.0"), *properties))
-    yield write(head).removesuffix(b"END:VCALENDAR\r\n")
-    zones: dict[str, dict[Component, int]] = {}
+    joiner = Joiner()
+    yield joiner.head(properties)
     for calendar in calendars:
+        yield joiner.inside(calendar)
+    yield joiner.tail
+
+
+class Joiner:
+    """One iCalendar object made of many, for those who get them one after the other; see L{joined}."""
+
+    tail = b"END:VCALENDAR\r\n"
+
+    def __init__(self) -> None:
+        self._zones: dict[str, dict[Component, int]] = {}
+
+    def head(self, properties: Iterable[Property] = ()) -> bytes:
+        """What stands before all objects."""
+        return write(Component("VCALENDAR", (Property("VERSION", "2.0"), *properties))).removesuffix(self.tail)
+
+    def inside(self, calendar: Component) -> bytes:
+        """The components of the next object, and those of its zones that are new."""
         renamed: dict[str, str] = {}
+        pieces = []
         for zone in calendar.inside("VTIMEZONE"):
             tzid = zone.value("TZID")
-            known = zones.setdefault(tzid, {})
+            known = self._zones.setdefault(tzid, {})
             if zone not in known and (not known or named_zone(tzid) is None):
                 known[zone] = len(known) + 1
-                yield write(_renamed(zone, {tzid: _name(tzid, known[zone])}))
+                pieces.append(write(_renamed(zone, {tzid: _name(tzid, known[zone])})))
             if zone in known:
                 renamed[tzid] = _name(tzid, known[zone])
-        for each in calendar.components:
-            if each.kind != "VTIMEZONE":
-                yield write(_renamed(each, renamed))
-    yield b"END:VCALENDAR\r\n"
+        pieces += [write(_renamed(each, renamed)) for each in calendar.components if each.kind != "VTIMEZONE"]
+        return b"".join(pieces)
 
 
 def _name(tzid: str, number: int) -> str:

@@ -4,6 +4,7 @@ What every change of the tree asks first: is the place free, who may, which lock
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from trekd.dav.conditions import require_conditions, require_if, submitted_tokens
@@ -12,7 +13,10 @@ from trekd.dav.exchange import Exchange
 from trekd.dav.locks import require_unlocked
 from trekd.dav.nodes import CollectionNode, HomeNode, Node, find, require
 from trekd.dav.paths import Location
+from trekd.dav.xml.writing import href
+from trekd.errors import UIDTaken
 from trekd.portal.access import Permission
+from trekd.store.collections import Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,20 @@ async def require_change(exchange: Exchange, where: Place, *, is_deep: bool = Fa
         is_deep=is_deep,
         changes_parent=where.node is None or is_deep,
     )
+
+
+async def stored(exchange: Exchange, parent: CollectionNode, change: Awaitable[Stored]) -> Stored:
+    """
+    What the store made of a new item.
+
+    @raise Fault: another item has its UID; the client is told which (RFC 4791 §5.3.2.1, RFC 6352 §6.3.2.1).
+    """
+    try:
+        return await change
+    except UIDTaken as taken:
+        condition = parent.kind(exchange).uid_conflict
+        other = href(parent.location.child(taken.name).path(False)) if condition else b""
+        raise Fault(409, condition, "Another item of the collection has the same UID.", other) from None
 
 
 def require_item_parent(where: Place) -> CollectionNode:

@@ -92,6 +92,25 @@ def _conflicting_uid(error: errors.TrekError) -> ErrorAnswer:
     return ErrorAnswer(409, "", "Another item of the collection has the same UID.")
 
 
+def _invalid_calendar(error: errors.TrekError) -> ErrorAnswer:
+    assert isinstance(error, errors.InvalidCalendar)
+    return ErrorAnswer(403, caldav("valid-calendar-data"), f"This is no valid iCalendar: {error.reason}.")
+
+
+def _invalid_calendar_object(error: errors.TrekError) -> ErrorAnswer:
+    assert isinstance(error, errors.InvalidCalendarObject)
+    text = f"This cannot be one entry of a calendar: {error.reason}."
+    return ErrorAnswer(403, caldav("valid-calendar-object-resource"), text)
+
+
+def _calendar_limit(condition: str, text: str) -> Callable[[errors.TrekError], ErrorAnswer]:
+    def answer(error: errors.TrekError) -> ErrorAnswer:
+        assert isinstance(error, errors.CalendarLimit)
+        return ErrorAnswer(403, caldav(condition), f"{text}; the limit is {error.limit}.")
+
+    return answer
+
+
 _CHALLENGE: Headers = ((b"www-authenticate", REALM),)
 _FULL_ADDRESS = "Wrong user name or password; the user name is the full address, such as alice@example.com."
 
@@ -126,6 +145,19 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     errors.AttendeeChangeRefused: ErrorAnswer(
         403, caldav("allowed-attendee-scheduling-object-change"), "Only the organizer can change this."
     ),
+    errors.InvalidCalendar: _invalid_calendar,
+    errors.InvalidCalendarObject: _invalid_calendar_object,
+    errors.UnsupportedComponent: ErrorAnswer(
+        403, caldav("supported-calendar-component"), "The calendar does not take entries of this kind."
+    ),
+    errors.UnsupportedCollation: ErrorAnswer(403, caldav("supported-collation"), "There is no such collation here."),
+    errors.UnsupportedFilter: ErrorAnswer(
+        403, caldav("valid-filter"), "A time range is asked of something that has no time."
+    ),
+    errors.TooManyInstances: _calendar_limit("max-instances", "It takes place too often"),
+    errors.TooManyAttendees: _calendar_limit("max-attendees-per-instance", "It has too many attendees"),
+    errors.DateTooEarly: ErrorAnswer(403, caldav("min-date-time"), "It names a time that is too long ago."),
+    errors.DateTooLate: ErrorAnswer(403, caldav("max-date-time"), "It names a time that is too far away."),
     errors.SyncTokenExpired: ErrorAnswer(403, dav("valid-sync-token"), "Synchronise from the beginning."),
     errors.OverQuota: ErrorAnswer(507, dav("quota-not-exceeded"), "The account is full."),
     errors.LimitReached: ErrorAnswer(507, dav("quota-not-exceeded"), "The account has as many as it may have."),

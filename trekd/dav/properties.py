@@ -68,15 +68,27 @@ class Selection:
             content = await row.read(self._exchange, node)
         return None if content is None else element(name, content)
 
-    async def of_items(self, collection: CollectionNode, states: Sequence[ItemState]) -> AsyncIterator[bytes]:
-        """C{DAV:response} of many items of one collection, in pieces."""
+    async def of_items(
+        self, collection: CollectionNode, states: Sequence[ItemState], more: Sequence[bytes] = ()
+    ) -> AsyncIterator[bytes]:
+        """
+        C{DAV:response} of many items of one collection, in pieces.
+
+        @param more: an element of each that it has beside those asked for; none at all, or one for each.
+        """
         readers = None if self._wanted.is_all else await self._item_readers(collection, states[:1])
         for start in range(0, len(states), SLICE):
             part = states[start : start + SLICE]
+            extra = more[start : start + SLICE] or [b""] * len(part)
             if readers is not None:
-                yield b"".join(self._written(collection.path, part, readers))
+                yield b"".join(self._written(collection.path, part, extra, readers))
             else:
-                yield b"".join([await self.of(collection.item(state)) for state in part])
+                each = zip(part, extra, strict=True)
+                yield b"".join([await self._with_more(collection.item(state), element) for state, element in each])
+
+    async def _with_more(self, node: Node, more: bytes) -> bytes:
+        found, missing = await self.sorted_out(node)
+        return response(node.path, found + more, missing, self._is_minimal)
 
     def _names(self, node: Node) -> Iterator[str]:
         """Expanded names, each once."""
@@ -107,12 +119,16 @@ class Selection:
         return readers
 
     def _written(
-        self, base: bytes, states: Sequence[ItemState], readers: Sequence[tuple[str, ItemReader]]
+        self,
+        base: bytes,
+        states: Sequence[ItemState],
+        more: Sequence[bytes],
+        readers: Sequence[tuple[str, ItemReader]],
     ) -> Iterator[bytes]:
         empty = {name: element(name) for name, _ in readers}
         before = _HREF_START + base
-        for state in states:
-            found, missing = [], []
+        for state, extra in zip(states, more, strict=True):
+            found, missing = [extra] if extra else [], []
             for name, read in readers:
                 value = read(state)
                 if value is None:

@@ -69,7 +69,6 @@ Reader = Callable[[Exchange, CollectionNode, str, "bytes | IMessageSource"], Awa
 """What a client wants to store under a name, judged and with its facts; raises L{Fault} for what cannot be stored."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """
@@ -85,6 +84,11 @@ class Kind:
     @ivar can_be_made: by clients.
     @ivar require_fit: raises when an item of another collection of the kind may not be copied into this one.
     @ivar get: GET on the collection; C{None} has nothing to show.
+    @ivar uid_conflict: the precondition that two items with one UID break.
+    @ivar too_large: the precondition that an item breaks that is larger than C{max_item} allows.
+    @ivar components_property: the property that says, when a collection is made and never again, what may be stored
+        in it.
+    @ivar read_components: what its element says; raises L{Fault} for what cannot be.
     """
 
     kind: CollectionKind
@@ -98,8 +102,10 @@ class Kind:
     can_be_made: bool = True
     require_fit: Callable[[CollectionNode, ItemState], None] | None = None
     get: Callable[[Exchange, CollectionNode], Awaitable[Answer]] | None = None
-
-
+    uid_conflict: str = ""
+    too_large: str = ""
+    components_property: str = ""
+    read_components: Callable[[Element], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The one place that joins the core and its extensions.
 
 from __future__ import annotations
 
+from trekd.dav.calendars import rows as calendars
 from trekd.dav.exchange import Exchange
 from trekd.dav.live import PROPERTIES
 from trekd.dav.methods import delete, get, listing, lock, mkcol, options, propfind, proppatch, put, report, transfer
@@ -20,7 +21,7 @@ from trekd.dav.nodes import (
 from trekd.dav.paths import Location
 from trekd.dav.reports import expand_property, sync_collection
 from trekd.dav.tables import Kind, Method, Report, Rows, Tables, joined
-from trekd.dav.xml.names import caldav, carddav, dav
+from trekd.dav.xml.names import carddav, dav
 from trekd.store.collections import CollectionKind
 
 METHODS = (
@@ -56,7 +57,6 @@ KINDS = (
         is_synced=False,
         get=listing.perform,
     ),
-    Kind(CollectionKind.CALENDAR, "calendars", (COLLECTION, caldav("calendar")), suffix=".ics"),
     Kind(CollectionKind.ADDRESS_BOOK, "addressbooks", (COLLECTION, carddav("addressbook")), suffix=".vcf"),
 )
 
@@ -86,4 +86,4 @@ CORE = Rows(
 
 def tables() -> Tables:
     """All of DAV."""
-    return joined(CORE)
+    return joined(CORE, calendars.ROWS)

@@ -8,15 +8,9 @@ from __future__ import annotations
 
 AFTER_LOGIN = (
     b"IMAP4rev1 LITERAL+ SASL-IR ID IDLE ENABLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE MULTIAPPEND ESEARCH "
-    b"LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
+    b"CONDSTORE QRESYNC LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
 )
 _BEFORE_LOGIN = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
-
-ENABLEABLE: frozenset[str] = frozenset()
-"""
-Extensions that ENABLE turns on (RFC 5161 §3.1).  None yet: all that is advertised works unasked.
-"""
-
 
 def before_login(secure: bool, can_start_tls: bool) -> bytes:
     """

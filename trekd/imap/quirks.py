@@ -36,6 +36,13 @@ QUIRKS = {
         "the label carries the origin only, the literal is truncated or empty",
         "tests/wire/imap/partials.txt",
     ),
+    "changed-since-zero": Quirk(
+        "iOS Mail",
+        "2012",
+        "asks CHANGEDSINCE 0, which RFC 7162 §7 does not allow",
+        "every message is told, as one would think",
+        "tests/wire/imap/condstore.txt",
+    ),
     "lsub-special-use": Quirk(
         "Outlook 2013 and later",
         "2013",

@@ -176,6 +176,11 @@ def has_row(kind: type[errors.TrekError]) -> bool:
     return kind in _ANSWERS
 
 
+def highest_modseq(modseq: int) -> bytes:
+    """The selected mailbox's modification sequence (RFC 7162 §3.1.2.1)."""
+    return b"* OK [HIGHESTMODSEQ %d] Modification sequence\r\n" % modseq
+
+
 def flag_list(flags: Iterable[Flag | str]) -> bytes:
     r"""A parenthesised flag list, C{(\Seen $Forwarded)}."""
     return f"({' '.join(map(str, flags))})".encode("ascii")

@@ -21,8 +21,10 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
+from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.imap.responses import flag_list
+from trekd.imap.vanished import absent, among, runs, vanished
 from trekd.imap.wire import Wire, send_listing
 from trekd.store.interfaces import (
     Column,
@@ -41,6 +43,8 @@ _LOOK_ANYWAY = 60.0
 """Seconds after which the store is asked without any hint: a hint may be lost."""
 
 _FLAGS = (b"* ", Column.SEQ, b" FETCH (FLAGS ", Column.FLAGS, b")\r\n")
+_UID_MODSEQ = (b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" MODSEQ (", Column.MODSEQ, b"))\r\n")
+_UID_MODSEQ_FLAGS = (*_UID_MODSEQ[:-1], b") FLAGS ", Column.FLAGS, b")\r\n")
 _UID_FLAGS = (b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" FLAGS ", Column.FLAGS, b")\r\n")
 
 
@@ -49,6 +53,7 @@ class SelectedMailbox:
     A mailbox selected by one session.
 
     @ivar name: as it was selected.
+    @ivar enabled: what the client turned on.
     @ivar view: the messages the client knows.
     @ivar recent_from: messages from this UID on are C{\Recent} in this session; 0 for none.
     @ivar keywords: those the client was told of.
@@ -60,6 +65,7 @@ class SelectedMailbox:
         "_modseq",
         "_top",
         "_withheld",
+        "enabled",
         "keywords",
         "name",
         "read_only",
@@ -69,9 +75,17 @@ class SelectedMailbox:
     )
 
     def __init__(
-        self, store: IAccountStore, selection: Selection, read_only: bool, recent_from: int, now: float
+        self,
+        store: IAccountStore,
+        selection: Selection,
+        enabled: Enabled,
+        *,
+        read_only: bool,
+        recent_from: int,
+        now: float,
     ) -> None:
         self.store = store
+        self.enabled = enabled
         self.name: MailboxName = selection.state.name
         self.read_only = read_only
         self.view = selection.view
@@ -87,6 +101,11 @@ class SelectedMailbox:
     def id(self) -> MailboxId:
         """The mailbox's identifier, the same after a RENAME."""
         return self.view.mailbox
+
+    @property
+    def modseq(self) -> int:
+        """The modification sequence up to which the client was told everything."""
+        return self._modseq
 
     @property
     def recent(self) -> int:
@@ -112,6 +131,13 @@ class SelectedMailbox:
     def positions_of(self, uids: array[int]) -> Positions:
         """Where UIDs are in the view, those skipped that are not there."""
         return tuple(_joined(_places(self.view.uids, uids)))
+
+    def sequence_numbers(self, uids: array[int]) -> array[int]:
+        """The sequence numbers of UIDs that are all in the view; both ascending."""
+        view = self.view.uids
+        if len(uids) == len(view):
+            return array("I", range(1, len(view) + 1))
+        return array("I", (place + 1 for place in _places(view, uids)))
 
     # --- What happened since ------------------------------------------------------------------------
 
@@ -183,7 +209,11 @@ class SelectedMailbox:
             self.view = latest
             self._withheld = False
         elif expunge:
-            wire.write(b"".join(b"* %d EXPUNGE\r\n" % seq for seq in _vanished(known, latest.uids, survivors)))
+            gone = _vanished(known, latest.uids, survivors)
+            if self.enabled.qresync:
+                wire.write(vanished(runs(known[seq - 1] for seq in reversed([*gone])), earlier=False))
+            else:
+                wire.write(b"".join(b"* %d EXPUNGE\r\n" % seq for seq in gone))
             self.view = latest
             self._withheld = False
         else:
@@ -216,8 +246,45 @@ class SelectedMailbox:
         @param uid: whether with its UID.
         @return: how many there were.
         """
-        template = LineTemplate(_UID_FLAGS if uid else _FLAGS, self.recent_from)
+        items = _UID_MODSEQ_FLAGS if self.enabled.condstore else _UID_FLAGS if uid else _FLAGS
+        template = LineTemplate(items, self.recent_from)
         return await send_listing(wire, self.store.list_messages(self.view, positions, template))
+
+    async def tell_modseqs(self, wire: Wire, uids: array[int]) -> None:
+        """Write a FETCH response with the modification sequence of each message that still exists."""
+        listing = self.store.list_messages(self.view, self.positions_of(uids), LineTemplate(_UID_MODSEQ))
+        await send_listing(wire, listing)
+
+    async def tell_vanished(self, wire: Wire, known: SequenceSet, since: int, behind: int = 0) -> None:
+        """
+        Write which messages are gone that a client may still show (RFC 7162 §3.2.10.1); those in the view are left
+        for the next announcement.
+
+        @param known: the UIDs to tell of.
+        @param since: the client knows of all expunges up to this modification sequence.
+        @param behind: and of those of all UIDs up to this one.
+        """
+        present = self.view.uids
+        expunged = await self.store.vanished(self.id, ModSeq(since))
+        top = self._top
+        gone = absent(known, top, present) if expunged is None else among(known, top, expunged, present)
+        ranges = ((max(first, behind + 1), last) for first, last in gone if last > behind)
+        wire.write(vanished(ranges, earlier=True))
+
+
+def intersected(some: Positions, others: Positions) -> Positions:
+    """The positions that are in both."""
+    both = []
+    others_left = iter(others)
+    other = next(others_left, None)
+    for span in some:
+        while other is not None and other.start < span.stop:
+            if other.stop > span.start:
+                both.append(range(max(span.start, other.start), min(span.stop, other.stop)))
+            if other.stop > span.stop:
+                break
+            other = next(others_left, None)
+    return tuple(both)
 
 
 def flags_responses(keywords: tuple[Flag, ...], read_only: bool) -> bytes:

@@ -19,8 +19,9 @@ from twisted.python.failure import Failure
 from trekd.config.schema import IMAPConfig
 from trekd.errors import NoSuchMailbox
 from trekd.imap.capabilities import AFTER_LOGIN, before_login
+from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.fragments import CommandOctets
-from trekd.imap.responses import SERVER_BUG, answer
+from trekd.imap.responses import SERVER_BUG, answer, highest_modseq
 from trekd.imap.selected import SelectedMailbox
 from trekd.imap.wire import Hangup, Wire
 from trekd.portal.interfaces import ILease, IMailUser, Logout
@@ -60,6 +61,7 @@ class Session:
     @ivar bad_commands: how many commands in a row were answered C{BAD}.
     @ivar login_failures: wrong passwords on this connection.
     @ivar is_idling: in IDLE.
+    @ivar enabled: the extensions that the client turned on.
     @ivar next_command: a command read where something else was expected, to be run before further input.
     """
 
@@ -68,6 +70,7 @@ class Session:
         "_unsubscribe",
         "bad_commands",
         "client",
+        "enabled",
         "is_idling",
         "lease",
         "login_failures",
@@ -90,6 +93,7 @@ class Session:
         self.user: IMailUser | None = None
         self.selected: SelectedMailbox | None = None
         self.client = ""
+        self.enabled = Enabled()
         self.bad_commands = 0
         self.login_failures = 0
         self.is_idling = False
@@ -196,6 +200,21 @@ class Session:
             self.deselect()
             self.bye(b"The selected mailbox was deleted")
             raise Hangup from None
+
+    def enable(self, capability: str) -> bool:
+        """
+        Turn on an extension, by ENABLE or by its use.
+
+        The selected mailbox's modification sequence is told once they are asked for (RFC 7162 §3.1).
+
+        @param capability: in upper case.
+        @return: whether there is such an extension.
+        """
+        had_condstore = self.enabled.condstore
+        is_known = self.enabled.enable(capability)
+        if self.selected is not None and self.enabled.condstore and not had_condstore:
+            self.wire.write(highest_modseq(self.selected.modseq))
+        return is_known
 
     # --- Answers ------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ from zope.interface import Attribute, Interface
 from trekd.store.contents import IMessageSink as IMessageSink
 from trekd.store.contents import IMessageSource as IMessageSource
 from trekd.store.contents import InMemory as InMemory
-from trekd.values import DELETED, UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
+from trekd.store.terms import Term
+from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
 
 # --- What is handed in ----------------------------------------------------------------------------
 
@@ -164,12 +165,14 @@ class MailboxChanges:
     @ivar keywords: as in L{Selection}.
     @ivar previous: (of C{change_flags}) the mailbox's modification sequence right before the change: whoever
         knew the mailbox at that one knows it now.
+    @ivar refused: (of C{change_flags}) UIDs, ascending, of messages left alone because they changed meanwhile.
     """
 
     view: MailboxView
     changed: array[int]
     keywords: tuple[Flag, ...]
     previous: ModSeq | None = None
+    refused: array[int] = field(default_factory=lambda: array("I"))
 
 
 # --- Messages -------------------------------------------------------------------------------------
@@ -289,90 +292,6 @@ class Listing:
     messages: int
 
 
-# --- Search ---------------------------------------------------------------------------------------
-# Terms of a query; text needles are folded by the store.  A bare tuple of terms means all of them.
-
-
-@dataclass(frozen=True, slots=True)
-class HasFlag:
-    """Messages with the flag."""
-
-    flag: Flag
-
-
-@dataclass(frozen=True, slots=True)
-class HasUID:
-    """Messages with one of the UIDs (ascending, typecode C{I})."""
-
-    uids: array[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Messages of C{above < size < below} octets; C{None} for no bound."""
-
-    above: int | None = None
-    below: int | None = None
-
-
-class DateKind(Enum):
-    """Which date; the time of day and the zone are disregarded (RFC 3501 §6.4.4)."""
-
-    INTERNAL = "internal"
-    SENT = "sent"
-
-
-@dataclass(frozen=True, slots=True)
-class Dated:
-    """Messages with C{since <= day < before}, days as proleptic ordinals; C{None} for no bound."""
-
-    kind: DateKind
-    since: int | None = None
-    before: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderText:
-    """Messages with a header field of that name that contains the text; '' asks for the field."""
-
-    field: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class BodyText:
-    """Messages whose decoded text parts contain the text, with C{header} the headers too (TEXT)."""
-
-    text: str
-    header: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """Messages that the term does not match."""
-
-    term: Term
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """Messages that at least one term matches."""
-
-    terms: tuple[Term, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    """Messages that every term matches; no term matches all."""
-
-    terms: tuple[Term, ...] = field(default=())
-
-
-Term = HasFlag | HasUID | Size | Dated | HeaderText | BodyText | Not | AnyOf | AllOf
-
-UNDELETED = Not(HasFlag(DELETED))
-
-
 # --- The interfaces -------------------------------------------------------------------------------
 
 
@@ -450,6 +369,14 @@ class IAccountStore(Interface):
         @raise NoSuchMailbox: it was deleted.
         """
 
+    def vanished(mailbox: MailboxId, since: ModSeq) -> Awaitable[array[int] | None]:
+        """
+        UIDs, ascending, of the messages expunged behind C{since}; C{None} when that is no longer recorded
+        (RFC 7162 §3.2.10).
+
+        @raise NoSuchMailbox: it was deleted.
+        """
+
     def claim_recent(mailbox: MailboxId) -> Awaitable[UID]:
         """
         The first UID that no session was told of yet; those from it on are now told (RFC 3501 §2.3.2).
@@ -470,6 +397,9 @@ class IAccountStore(Interface):
 
     def search(view: MailboxView, query: Term) -> Awaitable[array[int]]:
         """UIDs, ascending, of the messages in the view that the query matches and that still exist."""
+
+    def highest_modseq(mailbox: MailboxId, uids: array[int]) -> Awaitable[ModSeq]:
+        """The highest modification sequence among messages, 0 when none of them exists."""
 
     # Writing
 
@@ -503,10 +433,14 @@ class IAccountStore(Interface):
         positions: tuple[range, ...],
         operation: FlagOperation,
         flags: frozenset[Flag],
+        unchanged_since: ModSeq | None = None,
     ) -> Awaitable[MailboxChanges]:
         """
         Change flags, all in one modification sequence.
 
+        @param unchanged_since: leave messages alone that have a higher modification sequence (RFC 7162 §3.1.3), unless
+            they have the flags as they are wanted already (§3.1.12); those count as changed by nobody.  0 leaves all
+            alone.
         @return: C{changed} holds the messages whose flags are other than before; a message that has them
             already keeps its modification sequence.
         @raise LimitReached: the mailbox has too many keywords.

@@ -11,15 +11,18 @@ from collections.abc import Callable
 from typing import Protocol
 
 from trekd.store.interfaces import (
+    MessageReader,
+)
+from trekd.store.terms import (
     AllOf,
     AnyOf,
     BodyText,
+    ChangedSince,
     Dated,
     DateKind,
     HasFlag,
     HasUID,
     HeaderText,
-    MessageReader,
     Not,
     Size,
     Term,
@@ -35,6 +38,9 @@ class Searched(Protocol):
 
     @property
     def flags(self) -> frozenset[Flag]: ...
+
+    @property
+    def modseq(self) -> int: ...
 
     @property
     def size(self) -> int:
@@ -104,7 +110,7 @@ def _cheapest_first(terms: tuple[Term, ...], reader: MessageReader) -> list[Pred
     return [predicate(term, reader) for term in sorted(terms, key=needs_octets)]
 
 
-def _on_row(term: HasFlag | HasUID | Size | Dated) -> Predicate:
+def _on_row(term: HasFlag | HasUID | Size | ChangedSince | Dated) -> Predicate:
     match term:
         case HasFlag(flag):
             return lambda message: flag in message.flags
@@ -112,6 +118,8 @@ def _on_row(term: HasFlag | HasUID | Size | Dated) -> Predicate:
             return lambda message: (place := bisect_left(uids, message.uid)) < len(uids) and uids[place] == message.uid
         case Size(above, below):
             return lambda message: (above is None or message.size > above) and (below is None or message.size < below)
+        case ChangedSince(modseq):
+            return lambda message: message.modseq > modseq
         case Dated(kind, since, before):
             return lambda message: _is_between(
                 message.internal_day if kind is DateKind.INTERNAL else message.sent_date, since, before

@@ -9,8 +9,20 @@ from array import array
 import pytest
 
 from tests.fakes.mime import PlainReader
-from trekd.store.interfaces import AllOf, AnyOf, BodyText, Dated, DateKind, HasFlag, HasUID, HeaderText, Not, Size, Term
 from trekd.store.matching import needs_octets, predicate
+from trekd.store.terms import (
+    AllOf,
+    AnyOf,
+    BodyText,
+    Dated,
+    DateKind,
+    HasFlag,
+    HasUID,
+    HeaderText,
+    Not,
+    Size,
+    Term,
+)
 from trekd.values import SEEN, Flag
 
 

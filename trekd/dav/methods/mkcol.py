@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trekd.dav.changes import Place, own_place, require_change
-from trekd.dav.errors import ErrorAnswer, Fault
+from trekd.dav.errors import ErrorAnswer, Fault, answer_to
 from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.multistatus import propstat
 from trekd.dav.nodes import COLLECTION, CollectionNode, HomeNode
@@ -68,7 +68,6 @@ async def make(
     kind: Kind | None,
     changes: Sequence[PropertyChange],
     answer_name: str,
-    components: tuple[str, ...] = (),
 ) -> Answer:
     """
     Make a collection with properties, all or nothing (RFC 5689 §3).
@@ -79,9 +78,11 @@ async def make(
     if not isinstance(where.parent, CollectionNode | HomeNode):
         raise Fault(403, text="Nothing can be put here.")
     await require_change(exchange, where)
-    settable = [change for change in changes if change.name != dav("resourcetype")]
+    said = kind.components_property if kind is not None else ""
+    settable = [change for change in changes if change.name not in (dav("resourcetype"), said)]
     state = _sketch(where, kind)
     refused: dict[str, ErrorAnswer] = {}
+    components: tuple[str, ...] = ()
     if kind is None:
         if not changes:
             raise Fault(403, _NO_TYPE.condition, _NO_TYPE.text)
@@ -89,6 +90,10 @@ async def make(
     else:
         node = CollectionNode(where.location, where.parent.owner, where.parent.shelf, state)
         refused = judged(exchange, node, settable)
+        try:
+            components = _components(kind, changes)
+        except Fault as fault:
+            refused[said] = answer_to(fault)
     if refused:
         return _refusal(exchange, changes, refused, answer_name)
     assert kind is not None
@@ -99,6 +104,15 @@ async def make(
     await where.parent.shelf.create_collection(new)
     exchange.forget()
     return Answer(201)
+
+
+def _components(kind: Kind, changes: Sequence[PropertyChange]) -> tuple[str, ...]:
+    """What may be stored in the collection; nothing said is anything."""
+    components: tuple[str, ...] = ()
+    for change in changes:
+        if change.name == kind.components_property and change.element is not None and kind.read_components is not None:
+            components = kind.read_components(change.element)
+    return components
 
 
 def _sketch(where: Place, kind: Kind | None) -> CollectionState:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from trekd.dav.changes import Place, own_place, require_change, require_item_parent
+from trekd.dav.changes import Place, own_place, require_change, require_item_parent, stored
 from trekd.dav.conditions import condition, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
@@ -25,8 +25,8 @@ async def perform(exchange: Exchange) -> Answer:
         raise Fault(400, text="Parts of a resource cannot be put.")
     await require_change(exchange, where)
     new = await read_new(exchange, parent, where.location.name)
-    stored = await parent.shelf.put(parent.state.id, new, condition(exchange))
-    return _stored(204 if stored.replaced else 201, stored, new)
+    kept = await stored(exchange, parent, parent.shelf.put(parent.state.id, new, condition(exchange)))
+    return _stored(204 if kept.replaced else 201, kept, new)
 
 
 async def add_member(exchange: Exchange) -> Answer:
@@ -39,8 +39,8 @@ async def add_member(exchange: Exchange) -> Answer:
     await require_if(exchange)
     await require_change(exchange, where)
     new = await read_new(exchange, node, name)
-    stored = await node.shelf.put(node.state.id, new, Condition(is_absent=True))
-    return _stored(201, stored, new).adding((b"location", where.location.path(False)))
+    kept = await stored(exchange, node, node.shelf.put(node.state.id, new, Condition(is_absent=True)))
+    return _stored(201, kept, new).adding((b"location", where.location.path(False)))
 
 
 async def read_new(exchange: Exchange, collection: CollectionNode, name: str) -> NewItem:
@@ -54,7 +54,10 @@ async def read_new(exchange: Exchange, collection: CollectionNode, name: str) ->
         raise Fault(403, text="Nothing can be put here.")
     if exchange.header("content-encoding").lower() not in ("", "identity"):
         raise Fault(415, text="Bodies are taken without content encoding.")
-    exchange.body.require(getattr(exchange.site.config, kind.max_item))
+    limit: int = getattr(exchange.site.config, kind.max_item)
+    if kind.too_large and exchange.body.size > limit:
+        raise Fault(403, kind.too_large, f"At most {limit} octets are taken.")
+    exchange.body.require(limit)
     return await kind.read_item(exchange, collection, name, await exchange.body.content())
 
 

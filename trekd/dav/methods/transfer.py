@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent
+from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent, stored
 from trekd.dav.errors import Fault, answer_to, is_expected
 from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.methods.delete import remove, require_removal
@@ -172,8 +172,9 @@ async def _transfer_item(exchange: Exchange, transfer: Transfer, node: ItemNode,
     do = shelf.move_item if is_move else shelf.copy_item
     # Nobody else comes in between where nothing may be replaced.
     when = ALWAYS if transfer.overwrite else Condition(is_absent=True)
-    stored = await do(source, node.state.name, parent.state.id, transfer.target.location.name, when)
-    return Answer(204 if stored.replaced else transfer.status)
+    change = do(source, node.state.name, parent.state.id, transfer.target.location.name, when)
+    kept = await stored(exchange, parent, change)
+    return Answer(204 if kept.replaced else transfer.status)
 
 
 async def _copy_collection(

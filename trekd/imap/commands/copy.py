@@ -5,6 +5,7 @@ COPY, MOVE and their UID forms (RFC 3501 §6.4.7, RFC 6851, RFC 4315 §3).
 from __future__ import annotations
 
 from trekd.errors import NoSuchMailbox, NotPermitted
+from trekd.imap.commands.expunge import completed
 from trekd.imap.grammar.commands import Copy, Move
 from trekd.imap.grammar.writing import copyuid
 from trekd.imap.responses import EXPUNGE_ISSUED, TRY_CREATE
@@ -52,7 +53,7 @@ async def move(session: Session, command: Move) -> bytes:
     if not moved.source:
         return b"OK Nothing to move" if command.uid else EXPUNGE_ISSUED
     session.wire.write(b"* OK [" + _copyuid(moved) + b"] Moved\r\n")
-    return b"OK MOVE completed"
+    return await completed(session, b"MOVE completed")
 
 
 def _copyuid(copied: Copied) -> bytes:

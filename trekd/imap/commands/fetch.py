@@ -1,5 +1,5 @@
 """
-FETCH and UID FETCH (RFC 3501 §6.4.5).
+FETCH and UID FETCH (RFC 3501 §6.4.5, RFC 7162 §3.1.4).
 
 What is asked becomes one template; the store fills it in for each message and the octets go out as they come.
 """
@@ -9,15 +9,16 @@ from __future__ import annotations
 from functools import partial
 
 from trekd.errors import Unavailable
+from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.commands import Fetch
 from trekd.imap.grammar.fetch import BodySection, FetchAttribute, FetchItem, SectionKind
 from trekd.imap.responses import EXPUNGE_ISSUED
-from trekd.imap.selected import Positions, SelectedMailbox
+from trekd.imap.selected import Positions, SelectedMailbox, intersected
 from trekd.imap.session import Session
 from trekd.imap.wire import send_listing
 from trekd.mime.sections import Section, field_cutter, locate
 from trekd.store.interfaces import Column, Extract, FlagOperation, LineTemplate
-from trekd.values import SEEN
+from trekd.values import SEEN, ModSeq
 
 _COLUMNS = {
     FetchItem.FLAGS: Column.FLAGS,
@@ -27,6 +28,7 @@ _COLUMNS = {
     FetchItem.ENVELOPE: Column.ENVELOPE,
     FetchItem.BODYSTRUCTURE: Column.BODYSTRUCTURE,
     FetchItem.BODY: Column.BODY,
+    FetchItem.MODSEQ: Column.MODSEQ,
 }
 
 _WHOLE = {
@@ -45,12 +47,16 @@ async def fetch(session: Session, command: Fetch) -> bytes:
     that others expunged nothing is told; the plain form then ends in NO (RFC 2180 §4.1.2).
     """
     selected = session.mailbox
-    positions = selected.positions(command.sequence_set, command.uid)
+    if command.vanished and not session.enabled.qresync:
+        return b"BAD Enable QRESYNC first"
+    if FetchItem.MODSEQ in command.attributes:
+        session.enable("CONDSTORE")
+    positions = await _wanted(session, command)
     if not positions:
         return b"OK FETCH completed"
     attributes = command.attributes
     if _sets_seen(selected, attributes) and await _set_seen(session, positions):
-        attributes = with_flags(attributes)
+        attributes = with_flags(attributes, session.enabled)
     template = LineTemplate(_items(attributes), selected.recent_from)
     told = await send_listing(session.wire, session.store.list_messages(selected.view, positions, template))
     if told < sum(map(len, positions)):
@@ -60,9 +66,23 @@ async def fetch(session: Session, command: Fetch) -> bytes:
     return b"OK FETCH completed"
 
 
-def with_flags(attributes: tuple[FetchAttribute, ...]) -> tuple[FetchAttribute, ...]:
-    """The attributes, FLAGS among them."""
-    return attributes if FetchItem.FLAGS in attributes else (FetchItem.FLAGS, *attributes)
+async def _wanted(session: Session, command: Fetch) -> Positions:
+    """The messages to tell of; those that are gone are told here, before any other (RFC 7162 §3.2.6)."""
+    selected = session.mailbox
+    positions = selected.positions(command.sequence_set, command.uid)
+    since = command.changed_since
+    if since is None:
+        return positions
+    changes = await session.store.changes(selected.id, ModSeq(since))
+    if command.vanished:
+        await selected.tell_vanished(session.wire, command.sequence_set, since)
+    return intersected(positions, selected.positions_of(changes.changed))
+
+
+def with_flags(attributes: tuple[FetchAttribute, ...], enabled: Enabled) -> tuple[FetchAttribute, ...]:
+    """The attributes, FLAGS among them, and what else a client wants to know of a change (RFC 7162 §3.2.4)."""
+    due = (FetchItem.UID, FetchItem.MODSEQ, FetchItem.FLAGS) if enabled.condstore else (FetchItem.FLAGS,)
+    return (*(item for item in due if item not in attributes), *attributes)
 
 
 def _sets_seen(selected: SelectedMailbox, attributes: tuple[FetchAttribute, ...]) -> bool:
@@ -97,9 +117,10 @@ def _items(attributes: tuple[FetchAttribute, ...]) -> tuple[bytes | Column | Ext
     before = b" FETCH ("
     for attribute in attributes:
         label = attribute.value if isinstance(attribute, FetchItem) else attribute.label
-        items += [before + label + b" ", _item(attribute)]
-        before = b" "
-    items.append(b")\r\n")
+        is_modseq = attribute is FetchItem.MODSEQ
+        items += [before + label + (b" (" if is_modseq else b" "), _item(attribute)]
+        before = b") " if is_modseq else b" "
+    items.append(before.rstrip(b" ") + b")\r\n")
     return tuple(items)
 
 

@@ -1,11 +1,10 @@
 """
-SEARCH and UID SEARCH (RFC 3501 §6.4.4), with result options (RFC 4731).
+SEARCH and UID SEARCH (RFC 3501 §6.4.4), with result options (RFC 4731) and modification sequences (RFC 7162).
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 
 from trekd.imap.grammar import search as asked
 from trekd.imap.grammar.commands import Search
@@ -13,21 +12,35 @@ from trekd.imap.grammar.sequence import uid_set
 from trekd.imap.grammar.writing import esearch_response, search_response
 from trekd.imap.selected import SelectedMailbox
 from trekd.imap.session import Session
-from trekd.store import interfaces as query
+from trekd.store import terms as query
 
 
 async def search(session: Session, command: Search) -> bytes:
     """Find messages among those the client knows."""
     selected = session.mailbox
     view = selected.view
+    by_modseq = asked.has(command.criterion, asked.ModSeqFrom)
+    if by_modseq:
+        session.enable("CONDSTORE")
     uids = await session.store.search(view, _term(command.criterion, selected))
-    numbers = uids if command.uid else _sequence_numbers(view.uids, uids)
+    numbers = uids if command.uid else selected.sequence_numbers(uids)
+    told = _told(command.returns, uids) if by_modseq else None
+    modseq = await session.store.highest_modseq(selected.id, told) if told else 0
     if command.returns is None:
-        session.wire.write(search_response(numbers))
+        session.wire.write(search_response(numbers, modseq))
     else:
         results = _results(command.returns or frozenset({"ALL"}), numbers)
+        if modseq:
+            results["MODSEQ"] = modseq
         session.wire.write(esearch_response(command.tag, command.uid, results))
     return b"OK SEARCH completed"
+
+
+def _told(wanted: frozenset[str] | None, uids: array[int]) -> array[int]:
+    """The messages whose highest modification sequence is told (RFC 7162 §3.1.10)."""
+    if wanted is None or wanted - {"MIN", "MAX"} or not uids:
+        return uids
+    return array("I", [uids[0]] * ("MIN" in wanted) + [uids[-1]] * ("MAX" in wanted))
 
 
 def _results(wanted: frozenset[str], numbers: array[int]) -> dict[str, int | bytes]:
@@ -37,18 +50,6 @@ def _results(wanted: frozenset[str], numbers: array[int]) -> dict[str, int | byt
         results = {"MIN": numbers[0], "MAX": numbers[-1], "ALL": uid_set(numbers) if "ALL" in wanted else b""}
     results["COUNT"] = len(numbers)
     return {name: value for name, value in results.items() if name in wanted}
-
-
-def _sequence_numbers(view: array[int], uids: array[int]) -> array[int]:
-    """The sequence numbers of UIDs in the view, both ascending."""
-    if len(uids) == len(view):
-        return array("I", range(1, len(view) + 1))
-    numbers = array("I")
-    at = 0
-    for uid in uids:
-        at = bisect_left(view, uid, at)
-        numbers.append(at + 1)
-    return numbers
 
 
 # --- What the client asks, in the store's terms -----------------------------------------------------
@@ -88,6 +89,8 @@ def _property(criterion: asked.Criterion) -> query.Term:
             return query.Size(above=octets)
         case asked.Smaller(octets):
             return query.Size(below=octets)
+        case asked.ModSeqFrom(modseq):
+            return query.ChangedSince(modseq - 1)
         case asked.HeaderContains(name, needle):
             return query.HeaderText(name, needle)
         case asked.BodyContains(needle):

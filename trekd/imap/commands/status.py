@@ -1,5 +1,5 @@
 """
-STATUS (RFC 3501 §6.3.10, RFC 8438 §2).
+STATUS (RFC 3501 §6.3.10, RFC 8438 §2, RFC 7162 §3.1.7).
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from trekd.store.interfaces import MailboxState
 
 async def status(session: Session, command: Status) -> bytes:
     """Tell a mailbox's counters, selected or not."""
+    if "HIGHESTMODSEQ" in command.items:
+        session.enable("CONDSTORE")
     state = await session.store.mailbox(command.mailbox)
     session.wire.write(status_line(session, state, command.items))
     return b"OK STATUS completed"
@@ -33,5 +35,6 @@ def status_line(session: Session, state: MailboxState, items: Iterable[str]) -> 
         "UIDVALIDITY": state.uid_validity,
         "UNSEEN": state.unseen,
         "SIZE": state.octets,
+        "HIGHESTMODSEQ": state.modseq,
     }
     return status_response(state.name, {item: values[item] for item in items})

@@ -120,19 +120,39 @@ class Enable(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Select(Command):
-    """SELECT (RFC 3501 §6.3.1)."""
+class Resync:
+    """
+    What a client knows of a mailbox (RFC 7162 §3.2.5).
 
-    name = "SELECT"
-    mailbox: MailboxName
+    @ivar known: UIDs it knows, C{None} for all.
+    @ivar sample: sequence numbers and their UIDs, as many of each.
+    """
+
+    uid_validity: int
+    modseq: int
+    known: SequenceSet | None = None
+    sample: tuple[SequenceSet, SequenceSet] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Examine(Command):
+class Select(Command):
+    """
+    SELECT (RFC 3501 §6.3.1, RFC 7162 §3.1.8).
+
+    @ivar condstore: whether the client wants modification sequences from now on.
+    """
+
+    name = "SELECT"
+    mailbox: MailboxName
+    condstore: bool = False
+    resync: Resync | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examine(Select):
     """EXAMINE (RFC 3501 §6.3.2)."""
 
     name = "EXAMINE"
-    mailbox: MailboxName
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +202,8 @@ class Unsubscribe(Command):
     mailbox: MailboxName
 
 
-STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE"})
-"""What STATUS can ask for (RFC 3501 §6.3.10, RFC 8438 §3)."""
+STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "HIGHESTMODSEQ"})
+"""What STATUS can ask for (RFC 3501 §6.3.10, RFC 8438 §3, RFC 7162 §3.1.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,13 +359,17 @@ class Fetch(Command):
     FETCH and UID FETCH (RFC 3501 §6.4.5).
 
     @ivar attributes: one or more in the client's order, macros spelled out, without repetition; with C{uid}
-        always with C{FetchItem.UID} (RFC 3501 §6.4.8).
+        always with C{FetchItem.UID} (RFC 3501 §6.4.8), with C{changed_since} always with C{FetchItem.MODSEQ}.
+    @ivar changed_since: only of messages with a higher modification sequence (RFC 7162 §3.1.4.1).
+    @ivar vanished: tell also which messages of the set are gone since then (RFC 7162 §3.2.6).
     """
 
     name = "FETCH"
     sequence_set: SequenceSet
     attributes: tuple[FetchAttribute, ...]
     uid: bool = False
+    changed_since: int | None = None
+    vanished: bool = False
 
 
 class StoreOperation(enum.Enum):
@@ -362,6 +386,7 @@ class Store(Command):
     STORE and UID STORE (RFC 3501 §6.4.6).
 
     @ivar flags: without those that no client can set.
+    @ivar unchanged_since: only for messages without a higher modification sequence (RFC 7162 §3.1.3).
     """
 
     name = "STORE"
@@ -370,6 +395,7 @@ class Store(Command):
     silent: bool
     flags: tuple[Flag, ...]
     uid: bool = False
+    unchanged_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from trekd.imap.grammar.search import (
     InSeqs,
     InUids,
     Larger,
+    ModSeqFrom,
     Not,
     Or,
     Recent,
@@ -43,6 +44,7 @@ DEFAULT_CODEC = "utf_8"
 MAX_STRINGS = 500
 """Strings sought by one SEARCH: each may mean that every message is read for it."""
 
+_ENTRY_TYPES = frozenset({"PRIV", "SHARED", "ALL"})
 _NO_TEXT = frozenset(
     {"base64_codec", "bz2_codec", "hex_codec", "quopri_codec", "rot_13", "uu_codec", "zlib_codec"}
 )
@@ -144,6 +146,21 @@ def _smaller(cursor: Cursor, codec: str) -> Criterion:
     return Smaller(cursor.number64())
 
 
+def _modseq(cursor: Cursor, codec: str) -> Criterion:
+    """
+    "MODSEQ" [SP entry-name SP entry-type-req] SP mod-sequence-valzer (RFC 7162 §7)
+
+    One modification sequence counts for all that can change, so the entry named is of no matter (§3.1.5).
+    """
+    cursor.sp()
+    if cursor.peek() == b'"':
+        cursor.quoted()
+        cursor.sp()
+        cursor.choice(_ENTRY_TYPES, "entry-type-req")
+        cursor.sp()
+    return ModSeqFrom(cursor.number64())
+
+
 def _uid(cursor: Cursor, codec: str) -> Criterion:
     cursor.sp()
     return InUids(cursor.sequence_set())
@@ -159,6 +176,7 @@ _LEAVES: dict[str, _Leaf] = {
     "HEADER": _header,
     "KEYWORD": _keyword,
     "LARGER": _larger,
+    "MODSEQ": _modseq,
     "NEW": _fixed(And((Recent(), Not(HasFlag(SEEN))))),
     "OLD": _fixed(Not(Recent())),
     "ON": _arrived(Relation.ON),

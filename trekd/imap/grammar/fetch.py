@@ -23,6 +23,8 @@ class FetchItem(enum.Enum):
     BODYSTRUCTURE = b"BODYSTRUCTURE"
     BODY = b"BODY"
     """BODYSTRUCTURE without extension fields."""
+    MODSEQ = b"MODSEQ"
+    """Modification sequence (RFC 7162 §3.1.4.2)."""
 
 
 class SectionKind(enum.Enum):

@@ -18,6 +18,7 @@ from trekd.imap.grammar.commands import Command
 from trekd.imap.grammar.criteria import DEFAULT_CODEC, charset_codec, search_keys
 from trekd.imap.grammar.fetch import FetchItem
 from trekd.imap.grammar.listing import read_list, read_lsub, read_status, read_xlist
+from trekd.imap.grammar.modifiers import fetch_modifiers, select_parameters, store_modifier
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
 from trekd.values import SPECIAL_USES, Flag, MailboxName
 
@@ -232,6 +233,19 @@ def _use_attr(cursor: Cursor) -> str:
     return _SPECIAL_USE_BY_FOLDED.get(use.lower(), use)
 
 
+def _select(cursor: Cursor, tag: bytes) -> commands.Select:
+    """select = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"] (RFC 4466 §2.1, RFC 7162 §7)"""
+    cursor.sp()
+    mailbox = cursor.mailbox()
+    return commands.Select(tag, mailbox, *select_parameters(cursor))
+
+
+def _examine(cursor: Cursor, tag: bytes) -> Command:
+    """examine = "EXAMINE" SP mailbox [select-params]"""
+    select = _select(cursor, tag)
+    return commands.Examine(tag, select.mailbox, select.condstore, select.resync)
+
+
 def _rename(cursor: Cursor, tag: bytes) -> Command:
     """rename = "RENAME" SP mailbox SP mailbox"""
     cursor.sp()
@@ -261,25 +275,34 @@ def _search(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
 
 
 def _fetch(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
-    """fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / list of fetch-att)"""
+    """
+    fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / list of fetch-att) [fetch-modifiers]
+    """
     cursor.sp()
     sequence_set = cursor.sequence_set()
     cursor.sp()
     attributes = fetch_attributes(cursor)
+    changed_since, vanished = fetch_modifiers(cursor, uid)
+    if changed_since is not None and FetchItem.MODSEQ not in attributes:
+        attributes = (FetchItem.MODSEQ, *attributes)
     if uid and FetchItem.UID not in attributes:
         attributes = (FetchItem.UID, *attributes)
-    return commands.Fetch(tag, sequence_set, attributes, uid)
+    return commands.Fetch(tag, sequence_set, attributes, uid, changed_since, vanished)
 
 
 def _store(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
-    """store = "STORE" SP sequence-set SP ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flags)"""
+    """
+    store = "STORE" SP sequence-set [SP "(" "UNCHANGEDSINCE" SP mod-sequence-valzer ")"] SP
+    ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flags) (RFC 3501 §9, RFC 7162 §7)
+    """
     cursor.sp()
     sequence_set = cursor.sequence_set()
     cursor.sp()
+    unchanged_since = store_modifier(cursor)
     found = cursor.match(_STORE, "store-att-flags")
     cursor.sp()
     operation = commands.StoreOperation(found[1].decode("ascii").upper())
-    return commands.Store(tag, sequence_set, operation, bool(found[2]), cursor.flags(), uid)
+    return commands.Store(tag, sequence_set, operation, bool(found[2]), cursor.flags(), uid, unchanged_since)
 
 
 def _copy(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
@@ -329,7 +352,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "CREATE": _create,
     "DELETE": _one_mailbox(commands.Delete),
     "ENABLE": _enable,
-    "EXAMINE": _one_mailbox(commands.Examine),
+    "EXAMINE": _examine,
     "EXPUNGE": _bare(commands.Expunge),
     "FETCH": _fetch,
     "ID": _id,
@@ -343,7 +366,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "NOOP": _bare(commands.Noop),
     "RENAME": _rename,
     "SEARCH": _search,
-    "SELECT": _one_mailbox(commands.Select),
+    "SELECT": _select,
     "STARTTLS": _bare(commands.StartTLS),
     "STATUS": read_status,
     "STORE": _store,

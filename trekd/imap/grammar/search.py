@@ -121,6 +121,13 @@ class TextContains:
 
 
 @dataclass(frozen=True, slots=True)
+class ModSeqFrom:
+    """Messages with this modification sequence or a higher one (RFC 7162 §3.1.5)."""
+
+    modseq: int
+
+
+@dataclass(frozen=True, slots=True)
 class InUids:
     """Messages by UID."""
 
@@ -148,6 +155,18 @@ Criterion: TypeAlias = (
     | HeaderContains
     | BodyContains
     | TextContains
+    | ModSeqFrom
     | InUids
     | InSeqs
 )
+
+
+def has(criterion: Criterion, kind: type[Criterion]) -> bool:
+    """Whether a criterion of that class is asked for anywhere."""
+    match criterion:
+        case And(criteria) | Or(criteria):
+            return any(has(each, kind) for each in criteria)
+        case Not(negated):
+            return has(negated, kind)
+        case _:
+            return isinstance(criterion, kind)

@@ -106,7 +106,7 @@ class SequenceSet:
         return present
 
     def __bytes__(self) -> bytes:
-        pieces = [_range_octets(low, high) for low, high in self.ranges]
+        pieces = [range_octets(low, high) for low, high in self.ranges]
         if self.open_from is not None:
             pieces.append(b"*" if self.open_from == MAX_UID else b"%d:*" % self.open_from)
         return b",".join(pieces)
@@ -123,14 +123,15 @@ def uid_set(numbers: Iterable[int]) -> bytes:
     for number in numbers:
         if number != last + 1 or first < 0:
             if first > 0:
-                pieces.append(_range_octets(first, last))
+                pieces.append(range_octets(first, last))
             first = number
         last = number
-    pieces.append(_range_octets(first, last))
+    pieces.append(range_octets(first, last))
     return b",".join(pieces)
 
 
-def _range_octets(first: int, last: int) -> bytes:
+def range_octets(first: int, last: int) -> bytes:
+    """seq-range, or the number alone."""
     return b"%d" % first if first == last else b"%d:%d" % (first, last)
 
 

@@ -97,16 +97,21 @@ def status_response(name: MailboxName, items: Mapping[str, int], utf8: bool = Fa
     return untagged(b"STATUS", mailbox(name, utf8), parenthesised(pairs))
 
 
-def search_response(numbers: Iterable[int]) -> bytes:
-    """"* SEARCH" *(SP nz-number) (RFC 3501 §7.2.5)."""
-    return untagged(b"SEARCH", *(b"%d" % number for number in numbers))
+def search_response(numbers: Iterable[int], modseq: int = 0) -> bytes:
+    """
+    "* SEARCH" *(SP nz-number) (RFC 3501 §7.2.5).
+
+    @param modseq: the highest modification sequence among the messages, 0 when it was not asked for (RFC 7162 §3.1.6).
+    """
+    highest = [b"(MODSEQ %d)" % modseq] if modseq else []
+    return untagged(b"SEARCH", *(b"%d" % number for number in numbers), *highest)
 
 
 def esearch_response(tag: bytes, uid: bool, results: Mapping[str, int | bytes]) -> bytes:
     """
     "* ESEARCH" (RFC 4731 §3.1).
 
-    @param results: C{MIN}, C{MAX}, C{COUNT}, and C{ALL} as L{uid_set} writes it; only what is there.
+    @param results: C{MIN}, C{MAX}, C{COUNT}, C{MODSEQ}, and C{ALL} as L{uid_set} writes it; only what is there.
     """
     tokens = [b"ESEARCH", b"(TAG " + string(tag) + b")", *([b"UID"] if uid else [])]
     for name, value in results.items():

@@ -28,7 +28,6 @@ from trekd.store.interfaces import (
     MessageReader,
     NewMessage,
     Selection,
-    Term,
 )
 from trekd.store.matching import predicate
 from trekd.store.memory.boxes import Account, Email, Mailbox, Message
@@ -37,6 +36,9 @@ from trekd.store.memory.verification import complaints
 from trekd.store.naming import listing_order, plan_renaming
 from trekd.store.rendering import line, pieces
 from trekd.store.sinks import whole_message
+from trekd.store.terms import (
+    Term,
+)
 from trekd.values import DELETED, INBOX, SEEN, UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
 
 
@@ -137,6 +139,11 @@ class MemoryAccount:
             changed = (uid for uid, message in found.messages.items() if message.modseq > since)
         return MailboxChanges(found.view(), array("I", changed), found.keywords())
 
+    async def vanished(self, mailbox: MailboxId, since: ModSeq) -> array[int] | None:
+        """UIDs expunged behind C{since}."""
+        found = self._account().identified(mailbox)
+        return array("I", sorted(uid for uid, modseq in found.expunged.items() if modseq > since))
+
     async def claim_recent(self, mailbox: MailboxId) -> UID:
         """The first UID that no session was told of yet."""
         found = self._account().identified(mailbox)
@@ -159,6 +166,11 @@ class MemoryAccount:
         matches = predicate(query, self._store.reader)
         everywhere = (range(len(view.uids)),)
         return array("I", (message.uid for _, message in mailbox.within(view, everywhere) if matches(message)))
+
+    async def highest_modseq(self, mailbox: MailboxId, uids: array[int]) -> ModSeq:
+        """The highest modification sequence among messages."""
+        messages = self._account().identified(mailbox).messages
+        return max((messages[uid].modseq for uid in uids if uid in messages), default=ModSeq(0))
 
     # Writing
 
@@ -204,16 +216,21 @@ class MemoryAccount:
         positions: tuple[range, ...],
         operation: FlagOperation,
         flags: frozenset[Flag],
+        unchanged_since: ModSeq | None = None,
     ) -> MailboxChanges:
         """Change flags, all in one modification sequence."""
         account = self._account()
         mailbox = account.identified(view.mailbox)
         previous = mailbox.modseq
-        changes = [
-            (message, after)
-            for _, message in mailbox.within(view, positions)
-            if (after := _changed(message.flags, operation, flags)) != message.flags
-        ]
+        changes, refused = [], array("I")
+        for _, message in mailbox.within(view, positions):
+            after = _changed(message.flags, operation, flags)
+            if after == message.flags and unchanged_since != 0:
+                continue
+            if unchanged_since is not None and message.modseq > unchanged_since:
+                refused.append(message.uid)
+            else:
+                changes.append((message, after))
         if operation is not FlagOperation.REMOVE and changes:
             account.require_keywords(mailbox, flags)
         if changes:
@@ -222,7 +239,7 @@ class MemoryAccount:
                 mailbox.flag(message, after, modseq)
             self._publish(mailbox)
         changed = array("I", (message.uid for message, _ in changes))
-        return MailboxChanges(mailbox.view(), changed, mailbox.keywords(), previous)
+        return MailboxChanges(mailbox.view(), changed, mailbox.keywords(), previous, refused)
 
     async def expunge(self, mailbox: MailboxId, uids: array[int] | None = None) -> array[int]:
         """Remove the messages with C{\\Deleted}."""

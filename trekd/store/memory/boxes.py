@@ -166,6 +166,7 @@ class Mailbox:
         self.modseq = modseq
         self.special_use = special_use
         self.messages: dict[int, Message] = {}
+        self.expunged: dict[int, ModSeq] = {}
         self.tally = Tally()
         self.recent_from = 1
         self._view: MailboxView | None = None
@@ -221,6 +222,7 @@ class Mailbox:
         """Take messages out for good."""
         for message in messages:
             del self.messages[message.uid]
+            self.expunged[message.uid] = modseq
             self.tally.count(message, -1)
             self.modseq = modseq
 

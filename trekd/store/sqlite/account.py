@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -32,7 +32,6 @@ from trekd.store.interfaces import (
     MessageReader,
     NewMessage,
     Selection,
-    Term,
 )
 from trekd.store.naming import listing_order
 from trekd.store.sqlite import hierarchy, mailboxes, transfer
@@ -46,11 +45,21 @@ from trekd.store.sqlite.listing import Rendering
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.queue import Workshop, WriteQueue
 from trekd.store.sqlite.search import Search
-from trekd.store.sqlite.selecting import Opened, changed_since, keep_snapshot, open_mailbox
+from trekd.store.sqlite.selecting import (
+    Opened,
+    changed_since,
+    highest_modseq,
+    keep_snapshot,
+    open_mailbox,
+    vanished_since,
+)
 from trekd.store.sqlite.states import States
 from trekd.store.sqlite.threads import caught
 from trekd.store.sqlite.transactions import Transaction
 from trekd.store.sqlite.views import Known
+from trekd.store.terms import (
+    Term,
+)
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
 
 T = TypeVar("T")
@@ -160,6 +169,13 @@ class SQLiteAccount:
         known = self._shared(known)
         return MailboxChanges(known.view, changed, known.keywords)
 
+    async def vanished(self, mailbox: MailboxId, since: ModSeq) -> array[int] | None:
+        """UIDs expunged behind C{since}, C{None} when that is no longer recorded."""
+        self._around.require_open()
+        if (await self._current_states()).identified(mailbox).modseq <= since:
+            return array("I")
+        return await self._read_at_once(partial(vanished_since, mailbox=mailbox, since=since))
+
     async def claim_recent(self, mailbox: MailboxId) -> UID:
         """The first UID that no session was told of yet."""
         self._around.require_open()
@@ -195,6 +211,11 @@ class SQLiteAccount:
             self._around.require_open()
         return search.found
 
+    async def highest_modseq(self, mailbox: MailboxId, uids: array[int]) -> ModSeq:
+        """The highest modification sequence among messages."""
+        self._around.require_open()
+        return ModSeq(await self._read_at_once(partial(highest_modseq, mailbox=mailbox, uids=uids)))
+
     # Writing
 
     def append(self, name: MailboxName, messages: Sequence[NewMessage]) -> Deferred[Appended]:
@@ -216,9 +237,11 @@ class SQLiteAccount:
         positions: tuple[range, ...],
         operation: FlagOperation,
         flags: frozenset[Flag],
+        unchanged_since: ModSeq | None = None,
     ) -> Deferred[MailboxChanges]:
         """Change flags, all in one modification sequence."""
-        changing = self._write(partial(change_flags, wanted=Wanted(view, positions, operation, flags)))
+        wanted = Wanted(view, positions, operation, flags, unchanged_since)
+        changing = self._write(partial(change_flags, wanted=wanted))
         return changing.addCallback(self._shared_changes)
 
     def expunge(self, mailbox: MailboxId, uids: array[int] | None = None) -> Deferred[array[int]]:
@@ -310,7 +333,7 @@ class SQLiteAccount:
 
     def _shared_changes(self, changes: MailboxChanges) -> MailboxChanges:
         known = self._shop.views.share(Known(changes.view, changes.keywords))
-        return MailboxChanges(known.view, changes.changed, known.keywords, changes.previous)
+        return replace(changes, view=known.view, keywords=known.keywords)
 
 
 def _usage(database: Database) -> list[tuple[int, int]]:

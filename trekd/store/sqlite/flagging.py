@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trekd.store.interfaces import FlagOperation, MailboxChanges, MailboxView
@@ -14,7 +15,7 @@ from trekd.store.sqlite import keywords, mailboxes, views
 from trekd.store.sqlite.mailboxes import MailboxRow, Tally
 from trekd.store.sqlite.transactions import Transaction
 from trekd.store.sqlite.transfer import SELECTED, uids_at
-from trekd.values import Flag, ModSeq
+from trekd.values import MAX_MODSEQ, Flag, ModSeq
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,45 +26,62 @@ class Wanted:
     positions: tuple[range, ...]
     operation: FlagOperation
     flags: frozenset[Flag]
+    unchanged_since: ModSeq | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """Messages that get another list of flags; C{uids} is a JSON array."""
+    """
+    Messages that get another list of flags.
+
+    @ivar uids: a JSON array.
+    @ivar is_refused: they changed meanwhile and keep the flags they have.
+    """
 
     before: frozenset[Flag]
     after: frozenset[Flag]
     uids: str
     messages: int
+    is_refused: bool
 
 
 def change_flags(transaction: Transaction, wanted: Wanted) -> MailboxChanges:
     """Change flags, all in one modification sequence."""
     mailbox = mailboxes.identified(transaction.database, wanted.view.mailbox)
     previous = ModSeq(mailbox.modseq)
-    changes = _changes(transaction, mailbox, wanted)
+    found = _changes(transaction, mailbox, wanted)
+    changes = [change for change in found if not change.is_refused]
     if changes:
         if wanted.operation is not FlagOperation.REMOVE:
             keywords.require(transaction, mailbox, wanted.flags)
         _apply(transaction, mailbox, changes)
         mailbox = mailboxes.identified(transaction.database, wanted.view.mailbox)
     known = views.current(transaction.database, mailbox, transaction.views)
-    changed = array("I", sorted(uid for change in changes for uid in json.loads(change.uids)))
-    return MailboxChanges(known.view, changed, known.keywords, previous)
+    refused = _uids(change for change in found if change.is_refused)
+    return MailboxChanges(known.view, _uids(changes), known.keywords, previous, refused)
+
+
+def _uids(changes: Iterable[_Change]) -> array[int]:
+    return array("I", sorted(uid for change in changes for uid in json.loads(change.uids)))
 
 
 def _changes(transaction: Transaction, mailbox: MailboxRow, wanted: Wanted) -> list[_Change]:
     found = transaction.database.rows(
-        f"SELECT flags, json_group_array(slot.key & 4294967295), count(*) FROM {SELECTED} GROUP BY flags",
-        (json.dumps(uids_at(wanted.view, wanted.positions)), mailbox.base),
+        "SELECT flags, modseq > ?3 AS is_newer, json_group_array(slot.key & 4294967295), count(*)"
+        f" FROM {SELECTED} GROUP BY flags, is_newer",
+        (json.dumps(uids_at(wanted.view, wanted.positions)), mailbox.base, _newest_accepted(wanted)),
     )
     changes = []
-    for text, uids, messages in found:
+    for text, is_newer, uids, messages in found:
         before = flag_lists.parsed(text)
         after = flag_lists.changed(before, wanted.operation, wanted.flags)
-        if after != before:
-            changes.append(_Change(before, after, uids, messages))
+        if after != before or wanted.unchanged_since == 0:
+            changes.append(_Change(before, after, uids, messages, bool(is_newer)))
     return changes
+
+
+def _newest_accepted(wanted: Wanted) -> int:
+    return MAX_MODSEQ if wanted.unchanged_since is None else min(wanted.unchanged_since, MAX_MODSEQ)
 
 
 def _apply(transaction: Transaction, mailbox: MailboxRow, changes: list[_Change]) -> None:

@@ -12,25 +12,28 @@ from dataclasses import dataclass
 
 from trekd.errors import NoSuchMailbox, StoreCorrupt
 from trekd.store.interfaces import (
-    AllOf,
-    AnyOf,
-    BodyText,
-    Dated,
-    DateKind,
-    HasFlag,
-    HasUID,
-    HeaderText,
     MailboxView,
     MessageReader,
-    Not,
-    Size,
-    Term,
 )
 from trekd.store.matching import FOLDED_FIELDS, Predicate, needs_octets, predicate
 from trekd.store.sqlite import flags as flag_lists
 from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.database import Database, Value, value
 from trekd.store.sqlite.paths import AccountFiles
+from trekd.store.terms import (
+    AllOf,
+    AnyOf,
+    BodyText,
+    ChangedSince,
+    Dated,
+    DateKind,
+    HasFlag,
+    HasUID,
+    HeaderText,
+    Not,
+    Size,
+    Term,
+)
 from trekd.values import Flag
 
 MOST_NODES = 100
@@ -86,15 +89,15 @@ class Search:
 
     def _matching(self, database: Database, uids: list[int], matches: Predicate) -> list[int]:
         rows = database.rows(
-            "SELECT wanted.value, slot.flags, slot.size, slot.internal_day, email.id, email.sent_day, email.parts,"
-            " email.file, email.objectid, email.subject_key, email.from_key, email.to_key, email.cc_key, email.bcc_key"
-            " FROM json_each(?1) AS wanted CROSS JOIN slot ON slot.key = ?2 + wanted.value"
+            "SELECT wanted.value, slot.flags, slot.modseq, slot.size, slot.internal_day, email.id, email.sent_day,"
+            " email.parts, email.file, email.objectid, email.subject_key, email.from_key, email.to_key, email.cc_key,"
+            " email.bcc_key FROM json_each(?1) AS wanted CROSS JOIN slot ON slot.key = ?2 + wanted.value"
             " CROSS JOIN email ON email.id = slot.email",
             (json.dumps(uids), self._base),
         )
         found = []
         for row in rows:
-            message = _Candidate(database, self._files, row[9:], *row[:9])
+            message = _Candidate(database, self._files, row[10:], *row[:10])
             try:
                 if matches(message):
                     found.append(message.uid)
@@ -116,6 +119,7 @@ class _Candidate:
     keys: Sequence[str]
     uid: int
     flag_list: str
+    modseq: int
     size: int
     internal_day: int
     email: int
@@ -220,6 +224,8 @@ class _Compiler:
                 return f"(slot.key IN (SELECT ?1 + value FROM json_each({wanted})))"
             case Size(above, below):
                 return self._between("slot.size", None if above is None else above + 1, below)
+            case ChangedSince(modseq):
+                return f"(slot.modseq > {self._parameter(_storable(modseq))})"
             case Dated(kind, since, before):
                 column = "slot.internal_day" if kind is DateKind.INTERNAL else "email.sent_day"
                 return self._between(column, since, before)

@@ -4,6 +4,7 @@ Opening a mailbox and learning what changed in it.
 
 from __future__ import annotations
 
+import json
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.database import Database, value
 from trekd.store.sqlite.mailboxes import MailboxRow
 from trekd.store.sqlite.transactions import Transaction
-from trekd.store.sqlite.views import Known, KnownViews, changed_uids, current, store_snapshot
+from trekd.store.sqlite.transfer import SELECTED
+from trekd.store.sqlite.views import Known, KnownViews, changed_uids, current, expunged_uids, store_snapshot
 from trekd.values import MAX_UID, MailboxId, MailboxName
 
 
@@ -41,6 +43,19 @@ def changed_since(
     """The mailbox's view, and the UIDs of messages changed behind C{since}; C{database} reads one commit."""
     found = mailboxes.identified(database, mailbox)
     return current(database, found, views), changed_uids(database, found.row, since)
+
+
+def vanished_since(database: Database, mailbox: MailboxId, since: int) -> array[int] | None:
+    """UIDs expunged behind C{since}, C{None} when not all of them are recorded; C{database} reads one commit."""
+    found = mailboxes.identified(database, mailbox)
+    return expunged_uids(database, found.row, since) if since >= found.expunged_floor else None
+
+
+def highest_modseq(database: Database, mailbox: MailboxId, uids: array[int]) -> int:
+    """The highest modification sequence among messages, 0 for none."""
+    base = mailboxes.identified(database, mailbox).base
+    highest = value(database, f"SELECT max(modseq) FROM {SELECTED}", (json.dumps(uids.tolist()), base))
+    return int(highest or 0)
 
 
 def keep_snapshot(transaction: Transaction, view: MailboxView) -> None:

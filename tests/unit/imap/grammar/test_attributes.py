@@ -143,7 +143,7 @@ def test_partial_is_labelled_with_its_origin_only(octets: bytes, partial: Partia
         b"BODY[]<0.99999999999999999999>",
         b"FLAGS[]",
         b"RFC822[]",
-        b"MODSEQ",
+        b"MODSEQ()",
     ],
 )
 def test_malformed(octets: bytes) -> None:

@@ -183,7 +183,11 @@ def test_unknown_charset(name: bytes) -> None:
         b"SUBJECT {3}\r\na\x00b",
         b"SUBJECT {-100}",
         b"RETURN",
-        b"MODSEQ 1",
+        b"MODSEQ",
+        b"MODSEQ x",
+        b"MODSEQ 9223372036854775808",
+        b'MODSEQ "/flags/x" 1',
+        b'MODSEQ "/flags/x" mine 1',
     ],
 )
 def test_malformed(octets: bytes) -> None:

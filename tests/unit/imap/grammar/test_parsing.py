@@ -53,6 +53,23 @@ def numbers(octets: bytes) -> SequenceSet:
         (b"A142 SELECT INBOX", commands.Select(b"A142", INBOX)),
         (b'a SELECT "inbox"', commands.Select(b"a", INBOX)),
         (b"a SELECT {5}\r\nInBoX", commands.Select(b"a", INBOX)),
+        (b"a SELECT INBOX (CONDSTORE)", commands.Select(b"a", INBOX, True)),
+        (
+            b"A02 SELECT INBOX (QRESYNC (67890007 20050715194045000 41,43:211,214:541))",
+            commands.Select(
+                b"A02", INBOX, True, commands.Resync(67890007, 20050715194045000, numbers(b"41,43:211,214:541"))
+            ),
+        ),
+        (
+            b"a EXAMINE INBOX (QRESYNC (1 2 3:9 (1,4 3,9)) CONDSTORE)",
+            commands.Examine(
+                b"a", INBOX, True, commands.Resync(1, 2, numbers(b"3:9"), (numbers(b"1,4"), numbers(b"3,9")))
+            ),
+        ),
+        (
+            b"a SELECT INBOX (QRESYNC (1 2 (1 3)))",
+            commands.Select(b"a", INBOX, True, commands.Resync(1, 2, None, (numbers(b"1"), numbers(b"3")))),
+        ),
         (b"A932 EXAMINE blurdybloop", commands.Examine(b"A932", box("blurdybloop"))),
         (b"A003 CREATE owatagusiam/", commands.Create(b"A003", box("owatagusiam"))),
         (b'a CREATE "R&-D &APw-"', commands.Create(b"a", box("R&D ü"))),
@@ -349,7 +366,21 @@ def test_append_without_literal_is_malformed() -> None:
         b"a NOOP\r",
         b"a SELECT",
         b"a SELECT x y",
-        b"a SELECT x (CONDSTORE)",
+        b"a SELECT x ()",
+        b"a SELECT x (CONDSTORE QRESYNC)",
+        b"a SELECT x (QRESYNC (1))",
+        b"a SELECT x (QRESYNC (1 2 3:4 (1 2))",
+        b"a SELECT x (QRESYNC (1 2 3:4 (1)))",
+        b"a SELECT x (QRESYNC (1 2 3:4 (1 2) 5))",
+        b"a SELECT x (UTF8)",
+        b"a FETCH 1 FLAGS (CHANGEDSINCE)",
+        b"a FETCH 1 FLAGS (VANISHED)",
+        b"a FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)",
+        b"a UID FETCH 1 FLAGS (VANISHED)",
+        b"a UID FETCH 1 FLAGS ()",
+        b"a STORE 1 (UNCHANGEDSINCE) FLAGS ()",
+        b"a STORE 1 (UNCHANGEDSINCE 1)FLAGS ()",
+        b"a STORE 1 () FLAGS ()",
         b'a SELECT "x',
         b'a SELECT "x\\y"',
         b'a SELECT "x\x00"',

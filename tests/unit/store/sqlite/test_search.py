@@ -12,6 +12,11 @@ from tests.contract.storecase import flags, uid_set, view_of
 from tests.fakes.mime import PlainReader
 from tests.unit.store.sqlite.conftest import Site
 from trekd.store.interfaces import (
+    MailboxView,
+    NewMessage,
+)
+from trekd.store.sqlite import search
+from trekd.store.terms import (
     AllOf,
     AnyOf,
     BodyText,
@@ -20,13 +25,10 @@ from trekd.store.interfaces import (
     HasFlag,
     HasUID,
     HeaderText,
-    MailboxView,
-    NewMessage,
     Not,
     Size,
     Term,
 )
-from trekd.store.sqlite import search
 from trekd.values import INBOX, SEEN, Flag, MailboxName
 
 

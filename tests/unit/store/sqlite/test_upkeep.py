@@ -11,7 +11,7 @@ from tests.unit.store.sqlite.conftest import Site
 from trekd.store.interfaces import FlagOperation, NewMessage
 from trekd.store.sqlite import upkeep, views
 from trekd.store.sqlite.database import library, value
-from trekd.values import INBOX
+from trekd.values import INBOX, ModSeq
 
 BIG = NewMessage(b"Subject: big\r\n\r\n" + b"x" * 60_000)
 
@@ -71,6 +71,9 @@ def test_expunge_records_are_bounded_and_views_still_right(site: Site, monkeypat
     site.start()
     assert int(str(look(site, "SELECT count(*) FROM expunged"))) <= 10
     assert int(str(look(site, "SELECT expunged_floor FROM mailbox WHERE id = 1"))) > 0
+    floor = int(str(look(site, "SELECT expunged_floor FROM mailbox WHERE id = 1")))
+    assert site.reactor.run(site.alice.vanished(mailbox, ModSeq(floor - 1))) is None
+    assert len(site.reactor.run(site.alice.vanished(mailbox, ModSeq(floor))) or ()) > 0
     changes = site.reactor.run(site.alice.changes(mailbox, 1))  # type: ignore[arg-type]
     assert list(changes.view.uids) == list(range(31, 41))
 
