@@ -27,9 +27,11 @@ class SharingRules(CollectionCase):
             await shelf.grant(calendar, {BOB: Right.WRITE, EVERYONE: Right.FREEBUSY})
             await shelf.grant(calendar, {BOB: Right.READ})
             assert await shelf.grants(calendar) == {BOB: Right.READ, EVERYONE: Right.FREEBUSY}
+            assert await shelf.all_grants() == {calendar: {BOB: Right.READ, EVERYONE: Right.FREEBUSY}}
             await shelf.grant(calendar, {BOB: None, ALICE: None})
             assert await shelf.grants(calendar) == {EVERYONE: Right.FREEBUSY}
             await shelf.remove_collection(calendar)
+            assert await shelf.all_grants() == {}
             with pytest.raises(NoSuchCollection):
                 await shelf.grants(calendar)
             with pytest.raises(NoSuchCollection):

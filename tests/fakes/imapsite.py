@@ -17,7 +17,7 @@ from zope.interface import directlyProvides, implementer
 
 from tests.fakes.slowstore import Slow
 from trekd.config.schema import IMAPConfig, LimitsConfig, PlanConfig
-from trekd.directory.interfaces import Account
+from trekd.directory.interfaces import Account, DirectoryEntry
 from trekd.errors import BadCredentials
 from trekd.imap.protocol import IMAPFactory, IMAPProtocol
 from trekd.imap.session import Services
@@ -78,6 +78,11 @@ class FakeDirectory:
     async def find(self, address: Address) -> Account | None:
         """See L{IDirectory}."""
         return self.accounts.get(str(address).lower())
+
+    async def search(self, text: str, limit: int) -> tuple[DirectoryEntry, ...]:
+        """See L{IDirectory}."""
+        entries = (DirectoryEntry(each.address, each.display_name) for each in self.accounts.values())
+        return tuple(each for each in entries if text in f"{each.display_name} {each.address}".casefold())[:limit]
 
 
 class FakeReactor(Clock):

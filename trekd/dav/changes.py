@@ -32,6 +32,11 @@ class Place:
     parent: Node
     node: Node | None
 
+    @property
+    def real(self) -> Location:
+        """Where that is, whichever way leads to it (L{Node.real})."""
+        return self.parent.real.child(self.location.name) if self.node is None else self.node.real
+
 
 async def place(exchange: Exchange, location: Location | None) -> Place:
     """
@@ -62,10 +67,13 @@ async def require_change(exchange: Exchange, where: Place, *, is_deep: bool = Fa
     @param is_deep: everything below goes, too.
     @raise Fault: 403 or 423.
     """
-    await require(exchange, where.node or where.parent, Permission.WRITE)
+    if where.node is None:
+        await require(exchange, where.parent, Permission.BIND)
+    else:
+        await require(exchange, where.node, Permission.UNBIND if is_deep else Permission.WRITE_CONTENT)
     require_unlocked(
         exchange.site.locks,
-        where.location,
+        where.real,
         submitted_tokens(exchange),
         exchange.principal,
         is_deep=is_deep,

@@ -122,10 +122,11 @@ async def _holds(exchange: Exchange, location: Location | None, test: StateTest)
 async def _matches(exchange: Exchange, location: Location | None, test: StateTest) -> bool:
     if location is None:
         return False
-    if not test.is_etag:
-        return any(lock.token == test.value for lock in exchange.site.locks.covering(location))
     try:
         node = await find(exchange, location)
+        if not test.is_etag:
+            real = location if node is None else node.real
+            return any(lock.token == test.value for lock in exchange.site.locks.covering(real))
     except NotPermitted:
         return False
     return isinstance(node, ItemNode) and f'"{node.state.etag}"' == test.value.removeprefix("W/")

@@ -30,7 +30,7 @@ async def make_first_collections(shelf: ICollections) -> None:
     @raise Unavailable: the store cannot make them now; the next login tries again.
     """
     states = await shelf.collections()
-    if any(state.kind is CollectionKind.FILES and state.parent is None for state in states):
+    if any((state.kind, state.name, state.parent) == (CollectionKind.FILES, FILES, None) for state in states):
         return
     for new in FIRST_COLLECTIONS:
         try:

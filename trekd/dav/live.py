@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import formatdate
 
+from trekd.dav import privileges
 from trekd.dav.exchange import Exchange
 from trekd.dav.locks import lock_elements
 from trekd.dav.nodes import (
@@ -21,10 +22,9 @@ from trekd.dav.nodes import (
 )
 from trekd.dav.synctokens import ctag_of, sync_token_of
 from trekd.dav.tables import Property
-from trekd.dav.xml.names import caldav, calendar_server, dav
+from trekd.dav.xml.names import calendar_server, dav
 from trekd.dav.xml.reading import Element
 from trekd.dav.xml.writing import element, escape, href
-from trekd.portal.access import Permission
 from trekd.store.collections import ItemState
 
 _LOCK_SCOPES = b"".join(
@@ -60,12 +60,8 @@ async def _resource_type(exchange: Exchange, node: Node) -> bytes:
 
 
 async def _display_name(exchange: Exchange, node: Node) -> bytes | None:
-    if isinstance(node, PrincipalNode):
-        account = exchange.user.account
-        return escape(account.display_name or str(account.address))
-    if isinstance(node, CollectionNode) and not node.is_home:
-        return escape(node.state.name)
-    return None
+    name = await node.display_name(exchange)
+    return None if name is None else escape(name)
 
 
 async def _last_modified(exchange: Exchange, node: Node) -> bytes | None:
@@ -84,7 +80,7 @@ async def _lock_discovery(exchange: Exchange, node: Node) -> bytes | None:
     if not is_stored(node):
         return None
     locks = exchange.site.locks
-    return lock_elements(locks, locks.covering(node.location))
+    return lock_elements(locks, locks.covering(node.real))
 
 
 async def _supported_lock(exchange: Exchange, node: Node) -> bytes | None:
@@ -99,26 +95,17 @@ async def _principal_url(exchange: Exchange, node: Node) -> bytes | None:
     return href(node.path) if isinstance(node, PrincipalNode) else None
 
 
-async def _owner(exchange: Exchange, node: Node) -> bytes | None:
-    return None if node.owner is None else href(principal_location(node.owner).path(True))
+async def _owner(exchange: Exchange, node: Node) -> bytes:
+    """Empty for what is the host's own (RFC 3744 §5.1)."""
+    return b"" if node.owner is None else href(principal_location(node.owner).path(True))
 
 
 async def _principal_collections(exchange: Exchange, node: Node) -> bytes:
     return href(b"/dav/principals/")
 
 
-_PRIVILEGES = {
-    Permission.SEE_BUSY: (caldav("read-free-busy"),),
-    Permission.READ: (dav("read"), dav("read-current-user-privilege-set")),
-    Permission.WRITE: tuple(map(dav, ("write", "write-content", "bind", "unbind"))),
-    Permission.OWN: tuple(map(dav, ("all", "write-properties", "unlock", "read-acl", "write-acl"))),
-}
-
-
 async def _privileges(exchange: Exchange, node: Node) -> bytes:
-    allowed = await permitted(exchange, node)
-    names = [name for permission, views in _PRIVILEGES.items() if permission in allowed for name in views]
-    return b"".join(element(dav("privilege"), element(name)) for name in names)
+    return privileges.elements(await permitted(exchange, node))
 
 
 async def _reports(exchange: Exchange, node: Node) -> bytes:

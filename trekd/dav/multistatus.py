@@ -43,17 +43,22 @@ def propstat(status: int, properties: bytes, error: ErrorAnswer | None = None) -
     return element(dav("propstat"), inside)
 
 
-def response(path: bytes, found: bytes, missing: bytes, is_minimal: bool = False) -> bytes:
+def response(
+    path: bytes, found: bytes, missing: bytes, is_minimal: bool = False, *, withheld: bytes = b""
+) -> bytes:
     """
     What one resource has of what was asked for.
 
     @param missing: names of what it has not, left out where the client wants little (RFC 8144 §2.1).
+    @param withheld: names of what it has, but not for who asks.
     """
     stats = b""
-    if found or is_minimal or not missing:
+    if found or is_minimal or not (missing or withheld):
         stats = FOUND_START + found + FOUND_END
     if missing and not is_minimal:
         stats += MISSING_START + missing + MISSING_END
+    if withheld:
+        stats += propstat(403, withheld)
     return _OPEN_RESPONSE + href(path) + stats + _CLOSE_RESPONSE
 
 

@@ -11,14 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from trekd.dav import privileges, rights
 from trekd.dav.errors import Fault
 from trekd.dav.paths import Location
 from trekd.dav.xml.names import dav
 from trekd.dav.xml.writing import element
-from trekd.errors import NotPermitted, SyntaxFault
-from trekd.portal.access import Permission, permissions
-from trekd.store.collections import CollectionKind, CollectionState, ICollections, ItemState, Properties
-from trekd.values import Address, PrincipalId
+from trekd.directory.interfaces import Account
+from trekd.errors import NotPermitted
+from trekd.portal.access import ALL, VISIT, Permission, permissions
+from trekd.store.collections import CollectionId, CollectionKind, CollectionState, ICollections, ItemState, Properties
+from trekd.values import PrincipalId
 
 if TYPE_CHECKING:
     from trekd.dav.exchange import Exchange
@@ -35,17 +37,26 @@ class Node:
     A resource.
 
     @ivar owner: whose it is; C{None}: the host's own.
+    @cvar is_link: it shows a collection that lies elsewhere, which stays when the link goes.
+    @cvar keeps_properties: clients can set some.
     """
 
     location: Location
     owner: PrincipalId | None
 
     is_collection: ClassVar[bool] = True
+    is_link: ClassVar[bool] = False
+    keeps_properties: ClassVar[bool] = False
 
     @property
     def path(self) -> bytes:
-        """Its one address."""
+        """Its address, as who asks knows it."""
         return self.location.path(self.is_collection)
+
+    @property
+    def real(self) -> Location:
+        """Where it lies, whichever way leads to it: what its locks are kept for."""
+        return self.location
 
     def resource_type(self, exchange: Exchange) -> tuple[str, ...]:
         """Expanded names for C{DAV:resourcetype}."""
@@ -56,13 +67,37 @@ class Node:
         """Serialised elements by name; C{None} where nothing can be kept."""
         return None
 
+    async def permission(self, exchange: Exchange) -> Permission:
+        """What who asks may do with it."""
+        return permissions(exchange.principal, self.owner)
+
+    async def display_name(self, exchange: Exchange) -> str | None:
+        """What people call it, as long as they have not said so."""
+        return None
+
+    async def change_properties(
+        self, exchange: Exchange, values: Properties, removed: Sequence[str] = ()
+    ) -> None:
+        """
+        Set properties to serialised elements, and remove others, all in one change.
+
+        @raise NotPermitted: none are kept.
+        """
+        raise NotPermitted()
+
     async def child(self, exchange: Exchange, name: str) -> Node | None:
         """The member of that name, and what is reachable below without being listed."""
         return next((node for node in await self.members(exchange) if node.location.name == name), None)
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:
         """What PROPFIND with Depth 1 shows beside the node itself; items of collections are asked for apart."""
-        return ()
+        return await self.added(exchange)
+
+    async def added(self, exchange: Exchange, name: str | None = None) -> Sequence[Node]:
+        """The members that extensions add, all or the one of a name."""
+        rows = [row for row in exchange.site.tables.members if isinstance(self, row.inside)]
+        found = [node for row in rows for node in await row.find(exchange, self, name)]
+        return [node for node in found if name in (None, node.location.name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +131,32 @@ class PrincipalsNode(Node):
     """C{/dav/principals/}."""
 
     async def child(self, exchange: Exchange, name: str) -> Node | None:
-        """The principal with that address; others than one's own are not shown."""
-        return principal_node(require_own(exchange, name))
+        """The principal with that address: whoever has logged in may see the directory."""
+        account = await rights.account_of(exchange, name)
+        return None if account is None else principal_node(account)
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:
-        """The own principal."""
-        return [principal_node(exchange.principal)]
+        """The own principal; the others are searched for."""
+        return [principal_node(exchange.user.account)]
 
 
 @dataclass(frozen=True, slots=True)
 class PrincipalNode(Node):
     """C{/dav/principals/ADDRESS/}."""
 
+    account: Account
+
     def resource_type(self, exchange: Exchange) -> tuple[str, ...]:
         """A collection, because clients expect one, and a principal (RFC 3744 §4)."""
         return (COLLECTION, dav("principal"))
+
+    async def permission(self, exchange: Exchange) -> Permission:
+        """Others may look."""
+        return ALL if self.owner == exchange.principal else VISIT
+
+    async def display_name(self, exchange: Exchange) -> str | None:
+        """As the directory has it (RFC 3744 §4)."""
+        return self.account.display_name or str(self.account.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +170,20 @@ class HomesNode(Node):
     kinds: tuple[CollectionKind, ...]
 
     async def child(self, exchange: Exchange, name: str) -> Node | None:
-        """The home of that account; others than one's own are not told from those that do not exist."""
-        owner = require_own(exchange, name)
-        return await home_node(exchange, self.location.child(owner), self.kinds, exchange.shelf)
+        """
+        The home of that account.
+
+        @raise NotPermitted: it is somebody else's, and nothing in it is to be seen; or nobody's: the two are not told
+            apart.
+        """
+        shelf = await rights.shelf_of(exchange, name)
+        if shelf is None:
+            raise NotPermitted()
+        node = await home_node(exchange, self.location.child(shelf.principal), self.kinds, shelf)
+        is_own = shelf.principal == exchange.principal
+        if not is_own and (node is None or await node.permission(exchange) is Permission.NONE):
+            raise NotPermitted()
+        return node
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:
         """The own home."""
@@ -145,8 +202,32 @@ class HomeNode(Node):
     kinds: tuple[CollectionKind, ...]
     shelf: ICollections
 
+    async def permission(self, exchange: Exchange) -> Permission:
+        """Others see it when there is something in it for them."""
+        return await rights.home_permission(exchange, self.shelf, self.kinds)
+
+    async def child(self, exchange: Exchange, name: str) -> Node | None:
+        """
+        The member of that name.
+
+        @raise NotPermitted: the home is somebody else's, and there is nothing of that name to be seen.
+        """
+        found = [node for node in await self._collections(exchange) if node.location.name == name]
+        if self.owner == exchange.principal:
+            nodes: Sequence[Node] = found or await self.added(exchange, name)
+            return nodes[0] if nodes else None
+        if not found or await found[0].permission(exchange) is Permission.NONE:
+            raise NotPermitted()
+        return found[0]
+
     async def members(self, exchange: Exchange) -> Sequence[Node]:
-        """The account's collections of these kinds."""
+        """The account's collections of these kinds, those that who asks may read."""
+        collections = await self._collections(exchange)
+        if self.owner == exchange.principal:
+            return [*collections, *await self.added(exchange)]
+        return [node for node in collections if Permission.READ in await node.permission(exchange)]
+
+    async def _collections(self, exchange: Exchange) -> list[CollectionNode]:
         return [
             CollectionNode(self.location.child(state.name), self.owner, self.shelf, state)
             for state in await exchange.collections(self.shelf)
@@ -166,6 +247,8 @@ class CollectionNode(Node):
     state: CollectionState
     is_home: bool = False
 
+    keeps_properties: ClassVar[bool] = True
+
     def kind(self, exchange: Exchange) -> Kind:
         """The row of its kind."""
         return exchange.site.tables.kinds[self.state.kind]
@@ -179,8 +262,40 @@ class CollectionNode(Node):
         """As they are stored."""
         return self.state.properties
 
+    async def permission(self, exchange: Exchange) -> Permission:
+        """As its owner says."""
+        return await rights.collection_permission(exchange, self.shelf, self.state)
+
+    async def display_name(self, exchange: Exchange) -> str | None:
+        """Its name."""
+        return None if self.is_home else self.state.name
+
+    async def change_properties(
+        self, exchange: Exchange, values: Properties, removed: Sequence[str] = ()
+    ) -> None:
+        """See L{Node.change_properties}."""
+        await self.shelf.change_collection_properties(self.state.id, values, removed)
+
+    async def remove(self, exchange: Exchange) -> None:
+        """Remove it with everything in it."""
+        await self.shelf.remove_collection(self.state.id)
+
+    async def move(self, exchange: Exchange, parent: CollectionId | None, name: str) -> None:
+        """
+        Give it another name or, within its account, another parent.
+
+        @raise CollectionExists: the name is taken.
+        """
+        await self.shelf.move_collection(self.state.id, parent, name)
+
     async def child(self, exchange: Exchange, name: str) -> Node | None:
-        """A collection inside, or an item."""
+        """
+        A collection inside, or an item.
+
+        @raise NotPermitted: who asks may not know what is in it.
+        """
+        if Permission.READ not in await self.permission(exchange):
+            raise NotPermitted()
         if self.kind(exchange).has_inside:
             for node in await self.members(exchange):
                 if node.location.name == name:
@@ -191,7 +306,7 @@ class CollectionNode(Node):
     async def members(self, exchange: Exchange) -> Sequence[Node]:
         """The collections inside; its items are L{ICollections.items}."""
         if not self.kind(exchange).has_inside:
-            return ()
+            return await self.added(exchange)
         return [
             replace(self, location=self.location.child(state.name), state=state, is_home=False)
             for state in await exchange.collections(self.shelf)
@@ -211,11 +326,28 @@ class ItemNode(Node):
     state: ItemState
 
     is_collection: ClassVar[bool] = False
+    keeps_properties: ClassVar[bool] = True
+
+    @property
+    def real(self) -> Location:
+        """In the collection."""
+        return self.collection.real.child(self.state.name)
 
     @property
     def dead_properties(self) -> Properties:
         """As they are stored."""
         return self.state.properties
+
+    async def permission(self, exchange: Exchange) -> Permission:
+        """The collection's."""
+        return await self.collection.permission(exchange)
+
+    async def change_properties(
+        self, exchange: Exchange, values: Properties, removed: Sequence[str] = ()
+    ) -> None:
+        """See L{Node.change_properties}."""
+        collection = self.collection
+        await collection.shelf.change_item_properties(collection.state.id, self.state.name, values, removed)
 
 
 def is_stored(node: Node) -> bool:
@@ -233,24 +365,14 @@ def is_stored_collection(node: Node) -> bool:
     return isinstance(node, CollectionNode)
 
 
+def keeps_properties(node: Node) -> bool:
+    """Whether clients can set some of its properties."""
+    return node.keeps_properties
+
+
 def is_any(node: Node) -> bool:
     """Whether it is there."""
     return True
-
-
-def require_own(exchange: Exchange, name: str) -> PrincipalId:
-    """
-    The account that a path's segment names, whatever its letter case.
-
-    @raise NotPermitted: it is somebody else's, or nobody's: the two are not told apart.
-    """
-    try:
-        principal = Address.parse(name).principal
-    except SyntaxFault:
-        raise NotPermitted() from None
-    if principal != exchange.principal:
-        raise NotPermitted()
-    return principal
 
 
 def principal_location(principal: PrincipalId) -> Location:
@@ -258,9 +380,9 @@ def principal_location(principal: PrincipalId) -> Location:
     return Location(("principals", principal))
 
 
-def principal_node(principal: PrincipalId) -> PrincipalNode:
-    """A principal."""
-    return PrincipalNode(principal_location(principal), principal)
+def principal_node(account: Account) -> PrincipalNode:
+    """An account as a principal."""
+    return PrincipalNode(principal_location(account.principal), account.principal, account)
 
 
 async def home_node(
@@ -312,23 +434,15 @@ async def find_required(exchange: Exchange) -> Node:
 
 async def permitted(exchange: Exchange, node: Node) -> Permission:
     """What who asks may do with a node."""
-    return permissions(exchange.principal, node.owner)
-
-
-_PRIVILEGES = {
-    Permission.SEE_BUSY: "{urn:ietf:params:xml:ns:caldav}read-free-busy",
-    Permission.READ: dav("read"),
-    Permission.WRITE: dav("write"),
-    Permission.OWN: dav("all"),
-}
+    return await node.permission(exchange)
 
 
 async def require(exchange: Exchange, node: Node, permission: Permission) -> None:
     """
     @raise Fault: who asks may not do this (RFC 3744 §7.1.1).
     """
-    if permission in await permitted(exchange, node):
+    allowed = await node.permission(exchange)
+    if permission in allowed:
         return
-    privilege = element(dav("privilege"), element(_PRIVILEGES[permission]))
-    content = element(dav("href"), node.path) + privilege
+    content = element(dav("href"), node.path) + privileges.lacking(permission & ~allowed)
     raise Fault(403, dav("need-privileges"), "You may not do this.", element(dav("resource"), content))

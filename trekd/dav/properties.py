@@ -17,6 +17,7 @@ from trekd.dav.tables import Property
 from trekd.dav.xml.names import dav
 from trekd.dav.xml.requests import PropertiesWanted
 from trekd.dav.xml.writing import element, tags
+from trekd.errors import NotPermitted
 from trekd.store.collections import ItemState
 
 SLICE = 250
@@ -38,24 +39,41 @@ class Selection:
         self._rows = exchange.site.tables.properties
         self._is_minimal = exchange.is_minimal
 
-    async def of(self, node: Node) -> bytes:
-        """C{DAV:response} of one resource."""
-        found, missing = await self.sorted_out(node)
-        return response(node.path, found, missing, self._is_minimal)
+    async def of(self, node: Node, more: bytes = b"") -> bytes:
+        """
+        C{DAV:response} of one resource.
+
+        @param more: an element that it has beside those asked for.
+        """
+        found, missing, withheld = await self._sorted(node)
+        return response(node.path, found + more, missing, self._is_minimal, withheld=withheld)
 
     async def sorted_out(self, node: Node) -> tuple[bytes, bytes]:
-        """The elements that a resource has, and empty ones for what it has not."""
-        found, missing = [], []
+        """The elements that a resource has, and empty ones for what it has not for who asks."""
+        found, missing, withheld = await self._sorted(node)
+        return found, missing + withheld
+
+    async def _sorted(self, node: Node) -> tuple[bytes, bytes, bytes]:
+        """Elements that a resource has, names of those that it has not, and of those that are not for who asks."""
+        found, missing, withheld = [], [], []
         for name in self._names(node):
-            value = await self.value(node, name)
+            try:
+                value = await self.value(node, name)
+            except NotPermitted:
+                withheld.append(element(name))
+                continue
             if value is not None:
                 found.append(element(name) if self._wanted.names_only else value)
             elif name in self._wanted.names:
                 missing.append(element(name))
-        return b"".join(found), b"".join(missing)
+        return b"".join(found), b"".join(missing), b"".join(withheld)
 
     async def value(self, node: Node, name: str) -> bytes | None:
-        """The element of one property; C{None}: the resource has none."""
+        """
+        The element of one property; C{None}: the resource has none.
+
+        @raise NotPermitted: it is not for who asks.
+        """
         row = self._rows.get(name)
         kept = (node.dead_properties or {}).get(name)
         if kept is not None and (row is None or row.check is not None):
@@ -84,11 +102,7 @@ class Selection:
                 yield b"".join(self._written(collection.path, part, extra, readers))
             else:
                 each = zip(part, extra, strict=True)
-                yield b"".join([await self._with_more(collection.item(state), element) for state, element in each])
-
-    async def _with_more(self, node: Node, more: bytes) -> bytes:
-        found, missing = await self.sorted_out(node)
-        return response(node.path, found + more, missing, self._is_minimal)
+                yield b"".join([await self.of(collection.item(state), element) for state, element in each])
 
     def _names(self, node: Node) -> Iterator[str]:
         """Expanded names, each once."""
@@ -104,7 +118,7 @@ class Selection:
     async def _item_readers(
         self, collection: CollectionNode, sample: Sequence[ItemState]
     ) -> list[tuple[str, ItemReader]] | None:
-        """A function for each property; C{None} when one of them takes more than an item's row."""
+        """A function for each property; C{None} when one of them takes more than an item's row, or is withheld."""
         readers: list[tuple[str, ItemReader]] = []
         for name in self._wanted.names:
             row = self._rows.get(name)
@@ -113,7 +127,10 @@ class Selection:
             elif row.of_item is not None:
                 readers.append((name, _tagged(name, row.of_item)))
             elif row.is_shared and sample:
-                readers.append((name, _constant(await self.value(collection.item(sample[0]), name))))
+                try:
+                    readers.append((name, _constant(await self.value(collection.item(sample[0]), name))))
+                except NotPermitted:
+                    return None
             else:
                 return None
         return readers

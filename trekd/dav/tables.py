@@ -6,8 +6,9 @@ L{trekd.dav.tree} joins the rows of the core and of every extension; nothing els
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from trekd.dav.exchange import Answer, Exchange
 from trekd.dav.nodes import CollectionNode, Node
@@ -109,6 +110,31 @@ class Kind:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """
+    Members that an extension adds to nodes of the core.
+
+    @ivar inside: the class of those nodes; of homes only the own one is asked.
+    @ivar find: all of them, or with a name the one that has it.
+    """
+
+    inside: type[Node]
+    find: Callable[[Exchange, Any, str | None], Awaitable[Sequence[Node]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """
+    A use of POST.
+
+    @ivar applies: to this request for this node; the first that does takes it.
+    """
+
+    applies: Callable[[Exchange, Node], bool]
+    perform: Callable[[Exchange, Any], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """
     All rows.
@@ -123,6 +149,8 @@ class Tables:
     kinds: Mapping[CollectionKind, Kind]
     branches: Mapping[str, Callable[[Exchange], Node]]
     compliance: tuple[str, ...]
+    members: tuple[Members, ...] = ()
+    posts: tuple[Post, ...] = ()
 
     def allowed(self, node: Node) -> tuple[str, ...]:
         """The methods that apply to a node, by name."""
@@ -139,6 +167,8 @@ class Rows:
     kinds: Iterable[Kind] = ()
     branches: Mapping[str, Callable[[Exchange], Node]] = field(default_factory=dict)
     compliance: tuple[str, ...] = ()
+    members: Iterable[Members] = ()
+    posts: Iterable[Post] = ()
 
 
 def joined(*extensions: Rows) -> Tables:
@@ -150,4 +180,6 @@ def joined(*extensions: Rows) -> Tables:
         {row.kind: row for rows in extensions for row in rows.kinds},
         {name: make for rows in extensions for name, make in rows.branches.items()},
         tuple(dict.fromkeys(token for rows in extensions for token in rows.compliance)),
+        tuple(row for rows in extensions for row in rows.members),
+        tuple(row for rows in extensions for row in rows.posts),
     )

@@ -7,7 +7,20 @@ from __future__ import annotations
 from trekd.dav.calendars import rows as calendars
 from trekd.dav.exchange import Exchange
 from trekd.dav.live import PROPERTIES
-from trekd.dav.methods import delete, get, listing, lock, mkcol, options, propfind, proppatch, put, report, transfer
+from trekd.dav.methods import (
+    delete,
+    get,
+    listing,
+    lock,
+    mkcol,
+    options,
+    post,
+    propfind,
+    proppatch,
+    put,
+    report,
+    transfer,
+)
 from trekd.dav.nodes import (
     COLLECTION,
     HomesNode,
@@ -16,11 +29,12 @@ from trekd.dav.nodes import (
     is_any,
     is_item,
     is_stored,
-    is_stored_collection,
+    keeps_properties,
 )
 from trekd.dav.paths import Location
 from trekd.dav.reports import expand_property, sync_collection
-from trekd.dav.tables import Kind, Method, Report, Rows, Tables, joined
+from trekd.dav.sharing import rows as sharing
+from trekd.dav.tables import Kind, Method, Post, Report, Rows, Tables, joined
 from trekd.dav.xml.names import carddav, dav
 from trekd.store.collections import CollectionKind
 
@@ -29,10 +43,10 @@ METHODS = (
     Method("GET", get.perform, is_any),
     Method("HEAD", get.perform, is_any),
     Method("PROPFIND", propfind.perform, is_any),
-    Method("PROPPATCH", proppatch.perform, is_stored),
+    Method("PROPPATCH", proppatch.perform, keeps_properties),
     Method("REPORT", report.perform, is_any),
     Method("PUT", put.perform, is_item),
-    Method("POST", put.add_member, is_stored_collection),
+    Method("POST", post.perform, lambda node: node.is_collection),
     Method("DELETE", delete.perform, is_stored),
     Method("MKCOL", mkcol.perform, lambda node: False),
     Method("COPY", transfer.copy, is_stored),
@@ -81,9 +95,10 @@ CORE = Rows(
         "files": lambda exchange: _homes("files", CollectionKind.FILES),
     },
     compliance=("1", "2", "3", "extended-mkcol"),
+    posts=[Post(put.is_new_member, put.add_member)],
 )
 
 
 def tables() -> Tables:
     """All of DAV."""
-    return joined(CORE, calendars.ROWS)
+    return joined(CORE, calendars.ROWS, sharing.ROWS)

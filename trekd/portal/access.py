@@ -17,35 +17,50 @@ class Permission(Flag):
     NONE = 0
     SEE_BUSY = auto()  # when its owner is busy
     READ = auto()  # everything in it
-    WRITE = auto()  # change, add and remove items
-    OWN = auto()  # change it itself, remove it, say who else may do what
+    WRITE_CONTENT = auto()  # change items that are there
+    WRITE_PROPERTIES = auto()  # what is kept beside the content
+    BIND = auto()  # add items
+    UNBIND = auto()  # remove items
+    UNLOCK = auto()  # end what others have locked
+    READ_ACL = auto()  # see who else may do what
+    WRITE_ACL = auto()  # and say so
+    WRITE = WRITE_CONTENT | WRITE_PROPERTIES | BIND | UNBIND
+    OWN = UNLOCK | READ_ACL | WRITE_ACL  # change the whole of it, remove it
 
 
-ALL = Permission.SEE_BUSY | Permission.READ | Permission.WRITE | Permission.OWN
+VISIT = Permission.SEE_BUSY | Permission.READ
+"""Look at everything, change nothing."""
+ALL = VISIT | Permission.WRITE | Permission.OWN
 
-_GIVEN: Mapping[Right, Permission] = {
+GIVEN: Mapping[Right, Permission] = {
     Right.FREEBUSY: Permission.SEE_BUSY,
-    Right.READ: Permission.SEE_BUSY | Permission.READ,
-    Right.WRITE: Permission.SEE_BUSY | Permission.READ | Permission.WRITE,
+    Right.READ: VISIT,
+    Right.WRITE: VISIT | Permission.WRITE,
 }
+"""What each right allows."""
 
 
 def permissions(
-    principal: PrincipalId, owner: PrincipalId | None, grants: Mapping[PrincipalId, Right] | None = None
+    principal: PrincipalId, owner: PrincipalId | None, *grants: Mapping[PrincipalId, Right]
 ) -> Permission:
     """
     What a principal may do with something.
 
     @param owner: whose it is; C{None} for what the host itself shows to every account.
-    @param grants: what the owner gave to others.
+    @param grants: what the owner gave to others, for the thing itself and for what is around it: they add up.
     """
     if owner is None:
-        return Permission.READ
+        return VISIT
     if principal == owner:
         return ALL
-    given = grants or {}
     found = Permission.NONE
-    for grantee in (principal, EVERYONE):
-        if grantee in given:
-            found |= _GIVEN[given[grantee]]
+    for given in grants:
+        for grantee in (principal, EVERYONE):
+            if grantee in given:
+                found |= GIVEN[given[grantee]]
     return found
+
+
+def right_for(allowed: Permission) -> Right | None:
+    """The right that allows exactly this; C{None}: there is none, so nobody can be given it."""
+    return next((right for right, permission in GIVEN.items() if permission == allowed), None)

@@ -474,6 +474,9 @@ class ICollections(Interface):
         @raise NoSuchCollection: there is none.
         """
 
+    def all_grants() -> Awaitable[Mapping[CollectionId, Mapping[PrincipalId, Right]]]:
+        """L{grants} of all the account's collections, of one commit; those with none are left out."""
+
     def grant(collection: CollectionId, grants: Mapping[PrincipalId, Right | None]) -> Awaitable[None]:
         """
         Give and (C{None}) take rights, all in one change.

@@ -33,6 +33,8 @@ async def require_removal(exchange: Exchange, where: Place) -> None:
     if isinstance(node, CollectionNode):
         if node.is_home:
             raise Fault(403, text="This collection stays.")
+        if node.is_link:
+            return
         await require(exchange, node, Permission.OWN if _is_top(node) else Permission.WRITE)
     elif not isinstance(node, ItemNode):
         raise Fault(403, text="This cannot be removed.")
@@ -44,8 +46,9 @@ async def remove(exchange: Exchange, node: Node, when: Condition = ALWAYS) -> No
     if isinstance(node, ItemNode):
         await node.collection.shelf.remove_item(node.collection.state.id, node.state.name, when)
     elif isinstance(node, CollectionNode):
-        await node.shelf.remove_collection(node.state.id)
-    exchange.site.locks.forget_within(node.location)
+        await node.remove(exchange)
+    if not node.is_link:
+        exchange.site.locks.forget_within(node.real)
     exchange.forget()
 
 

@@ -34,7 +34,7 @@ async def lock(exchange: Exchange) -> Answer:
     node = where.node
     if node is not None and not isinstance(node, CollectionNode | ItemNode):
         raise Fault(403, text="This cannot be locked.")
-    await require(exchange, node or where.parent, Permission.WRITE)
+    await require(exchange, node or where.parent, Permission.BIND if node is None else Permission.WRITE)
     if node is None:
         # What is made needs the locks around it; a lock on what is there needs none.
         await require_change(exchange, where)
@@ -42,7 +42,7 @@ async def lock(exchange: Exchange) -> Answer:
     is_folder = node is not None and node.is_collection
     asked = Lock(
         token="",
-        root=where.location,
+        root=where.real,
         is_folder=is_folder,
         is_deep=exchange.depth != "0",
         is_exclusive=wanted.is_exclusive,
@@ -60,15 +60,16 @@ async def lock(exchange: Exchange) -> Answer:
 
 
 async def unlock(exchange: Exchange) -> Answer:
-    """Release a lock, by whoever took it."""
+    """Release a lock, by whoever took it or owns what is locked."""
     where = await own_place(exchange)
     token = exchange.header("lock-token").strip()
     if not (token.startswith("<") and token.endswith(">")):
         raise Fault(400, text="A Lock-Token is needed.")
-    for found in exchange.site.locks.covering(where.location):
+    for found in exchange.site.locks.covering(where.real):
         if found.token == token[1:-1]:
             if found.principal != exchange.principal:
-                raise Fault(403, text="Somebody else took this lock.")
+                # RFC 3744 §3.5: the owner ends the locks of others.
+                await require(exchange, where.node or where.parent, Permission.UNLOCK)
             exchange.site.locks.release(found)
             return Answer(204)
     raise Fault(409, dav("lock-token-matches-request-uri"), "There is no such lock here.")
@@ -78,7 +79,7 @@ async def _refresh(exchange: Exchange, where: Place) -> Answer:
     """RFC 4918 §9.10.2."""
     table = exchange.site.locks
     tokens = submitted_tokens(exchange)
-    mine = [each for each in table.covering(where.location) if each.token in tokens]
+    mine = [each for each in table.covering(where.real) if each.token in tokens]
     if not mine or mine[0].principal != exchange.principal:
         raise Fault(412, dav("lock-token-matches-request-uri"), "The If field names no lock of this resource.")
     table.refresh(mine[0], _seconds(exchange))
@@ -100,7 +101,7 @@ async def _make(exchange: Exchange, where: Place) -> bool:
 
 def _discovery(exchange: Exchange, status: int, where: Place, *headers: tuple[bytes, bytes]) -> Answer:
     table = exchange.site.locks
-    found = element(dav("lockdiscovery"), lock_elements(table, table.covering(where.location)))
+    found = element(dav("lockdiscovery"), lock_elements(table, table.covering(where.real)))
     return xml_answer(status, document(dav("prop"), found), *headers)
 
 

@@ -51,15 +51,16 @@ async def _properties(exchange: Exchange) -> tuple[PropertyChange, ...]:
 def kind_for(exchange: Exchange, where: Place, wanted: frozenset[str]) -> Kind | None:
     """The kind of collection that has these types and can be at that place; C{None}: there is none."""
     for kind in exchange.site.tables.kinds.values():
-        if kind.can_be_made and frozenset(kind.resource_type) == wanted and _can_hold(where, kind):
+        if kind.can_be_made and frozenset(kind.resource_type) == wanted and _can_hold(exchange, where, kind):
             return kind
     return None
 
 
-def _can_hold(where: Place, kind: Kind) -> bool:
-    if isinstance(where.parent, HomeNode):
-        return kind.kind in where.parent.kinds
-    return isinstance(where.parent, CollectionNode) and kind.has_inside and where.parent.state.kind is kind.kind
+def _can_hold(exchange: Exchange, where: Place, kind: Kind) -> bool:
+    parent = where.parent
+    if isinstance(parent, HomeNode):
+        return kind.kind in parent.kinds
+    return isinstance(parent, CollectionNode) and parent.kind(exchange).has_inside and parent.state.kind is kind.kind
 
 
 async def make(

@@ -13,31 +13,27 @@ from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.locks import require_unlocked
 from trekd.dav.methods.propfind import PREFER, applied
 from trekd.dav.multistatus import multistatus, propstat, propstat_response
-from trekd.dav.nodes import CollectionNode, ItemNode, Node, find_required, require
+from trekd.dav.nodes import Node, find_required, require
 from trekd.dav.propertychanges import judged, require_room
 from trekd.dav.xml.requests import PropertyChange, propertyupdate
 from trekd.dav.xml.writing import element
 from trekd.portal.access import Permission
 
-_NOWHERE = ErrorAnswer(403, text="Properties are not kept here.")
-
 
 async def perform(exchange: Exchange) -> Answer:
     """Set and remove properties."""
     node = await find_required(exchange)
-    if isinstance(node, CollectionNode | ItemNode):
-        await own_place(exchange)
-    await require(exchange, node, Permission.WRITE)
+    await own_place(exchange)
+    # What is kept for a link is the asking one's own.
+    await require(exchange, node, Permission.READ if node.is_link else Permission.WRITE_PROPERTIES)
     changes = propertyupdate(await exchange.required_document())
-    require_unlocked(exchange.site.locks, node.location, submitted_tokens(exchange), exchange.principal)
+    if not node.is_link:
+        require_unlocked(exchange.site.locks, node.real, submitted_tokens(exchange), exchange.principal)
     names = tuple(dict.fromkeys(change.name for change in changes))
     refused = judged(exchange, node, changes)
-    if not isinstance(node, CollectionNode | ItemNode):
-        refused = dict.fromkeys(names, _NOWHERE) | refused
     if refused:
         return xml_answer(207, multistatus([_refusal(node, names, refused)]))
-    assert isinstance(node, CollectionNode | ItemNode)
-    await _apply(node, changes)
+    await _apply(exchange, node, changes)
     exchange.forget()
     if exchange.is_minimal:
         # RFC 8144 §2.2
@@ -46,18 +42,14 @@ async def perform(exchange: Exchange) -> Answer:
     return xml_answer(207, multistatus([propstat_response(node.path, done)]), PREFER)
 
 
-async def _apply(node: CollectionNode | ItemNode, changes: Sequence[PropertyChange]) -> None:
+async def _apply(exchange: Exchange, node: Node, changes: Sequence[PropertyChange]) -> None:
     """The last change of a property counts."""
     final = {change.name: change for change in changes}
     values = {name: change.serialised for name, change in final.items() if change.element is not None}
     removed = [name for name, change in final.items() if change.element is None]
-    kept = {name: value for name, value in node.dead_properties.items() if name not in removed}
+    kept = {name: value for name, value in (node.dead_properties or {}).items() if name not in removed}
     require_room({**kept, **values})
-    if isinstance(node, CollectionNode):
-        await node.shelf.change_collection_properties(node.state.id, values, removed)
-    else:
-        home = node.collection
-        await home.shelf.change_item_properties(home.state.id, node.state.name, values, removed)
+    await node.change_properties(exchange, values, removed)
 
 
 def _refusal(node: Node, names: Sequence[str], refused: dict[str, ErrorAnswer]) -> bytes:

@@ -12,7 +12,7 @@ from trekd.dav.conditions import condition, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
 from trekd.dav.live import http_date, quoted_etag
-from trekd.dav.nodes import CollectionNode, find_required
+from trekd.dav.nodes import CollectionNode, Node
 from trekd.store.collections import Condition, NewItem, Stored
 from trekd.store.interfaces import IMessageSource
 
@@ -29,11 +29,13 @@ async def perform(exchange: Exchange) -> Answer:
     return _stored(204 if kept.replaced else 201, kept, new)
 
 
-async def add_member(exchange: Exchange) -> Answer:
+def is_new_member(exchange: Exchange, node: Node) -> bool:
+    """Whether a request is a POST to the address that C{DAV:add-member} gives."""
+    return isinstance(node, CollectionNode) and exchange.query == "add-member"
+
+
+async def add_member(exchange: Exchange, node: CollectionNode) -> Answer:
     """Store the body under a name that we choose."""
-    node = await find_required(exchange)
-    if exchange.query != "add-member" or not isinstance(node, CollectionNode):
-        raise Fault(405, text="POST to the address that the add-member property gives.")
     name = str(uuid.uuid4()) + node.kind(exchange).suffix
     where = Place(node.location.child(name), node, None)
     await require_if(exchange)

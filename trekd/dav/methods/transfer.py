@@ -7,7 +7,7 @@ is told in a multistatus, and the rest is there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent, stored
 from trekd.dav.errors import Fault, answer_to, is_expected
@@ -16,9 +16,9 @@ from trekd.dav.methods.delete import remove, require_removal
 from trekd.dav.multistatus import multistatus, status_response
 from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, require
 from trekd.dav.paths import Location, read_reference
-from trekd.errors import Refused
+from trekd.errors import NoSuchItem, Refused
 from trekd.portal.access import Permission
-from trekd.store.collections import ALWAYS, Condition, NewCollection
+from trekd.store.collections import ALWAYS, Condition, NewCollection, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ async def copy(exchange: Exchange) -> Answer:
     assert isinstance(node, CollectionNode)
     if exchange.depth == "1":
         raise Fault(400, text="A collection is copied alone or with all in it.")
+    if node.is_link:
+        raise Fault(403, text="What somebody else shares is copied item by item.")
     await _clear_target(exchange, transfer)
     failures = await _copy_collection(exchange, node, transfer.target, is_deep=exchange.depth != "0")
     exchange.forget()
@@ -65,15 +67,17 @@ async def move(exchange: Exchange) -> Answer:
     await require_removal(exchange, transfer.source)
     await _require_target(exchange, transfer)
     if isinstance(node, ItemNode):
+        _require_stay(transfer, node)
         answer = await _transfer_item(exchange, transfer, node, is_move=True)
     else:
         assert isinstance(node, CollectionNode)
         await _clear_target(exchange, transfer)
         parent = transfer.target.parent
         inside = parent.state.id if isinstance(parent, CollectionNode) else None
-        await node.shelf.move_collection(node.state.id, inside, transfer.target.location.name)
+        await node.move(exchange, inside, transfer.target.location.name)
         answer = Answer(transfer.status)
-    exchange.site.locks.forget_within(node.location)
+    if not node.is_link:
+        exchange.site.locks.forget_within(node.real)
     exchange.forget()
     return answer
 
@@ -153,8 +157,21 @@ def _require_room(exchange: Exchange, node: CollectionNode, target: Place) -> No
         fits = parent.kind(exchange).has_inside and parent.state.kind is kind
     if node.is_home or not fits:
         raise Fault(403, text="Such a collection cannot be there.")
+    if parent.location.segments[:2] != node.location.segments[:2]:
+        raise Fault(403, text="Collections stay in their account.")
     if target.node is not None:
         _require_replaceable(target.node)
+
+
+def _require_stay(transfer: Transfer, node: ItemNode) -> None:
+    """
+    @raise Fault: somebody else shares the collection: items leave it by being copied and removed (caldav-sharing
+        §5.5.5).
+    """
+    parent = transfer.target.parent
+    is_same = isinstance(parent, CollectionNode) and parent.state.id == node.collection.state.id
+    if node.collection.is_link and not is_same:
+        raise Fault(403, text="Items stay in the collection that somebody else shares.")
 
 
 async def _clear_target(exchange: Exchange, transfer: Transfer) -> None:
@@ -168,13 +185,36 @@ async def _transfer_item(exchange: Exchange, transfer: Transfer, node: ItemNode,
     assert isinstance(parent, CollectionNode)
     if transfer.target.node is not None and transfer.target.node.is_collection:
         await remove(exchange, transfer.target.node)
-    shelf, source = node.collection.shelf, node.collection.state.id
-    do = shelf.move_item if is_move else shelf.copy_item
+    shelf, source, name = node.collection.shelf, node.collection.state.id, transfer.target.location.name
     # Nobody else comes in between where nothing may be replaced.
     when = ALWAYS if transfer.overwrite else Condition(is_absent=True)
-    change = do(source, node.state.name, parent.state.id, transfer.target.location.name, when)
-    kept = await stored(exchange, parent, change)
+    if shelf.principal == parent.shelf.principal:
+        do = shelf.move_item if is_move else shelf.copy_item
+        kept = await stored(exchange, parent, do(source, node.state.name, parent.state.id, name, when))
+    else:
+        kept = await stored(exchange, parent, _copy_across(exchange, node, parent, name, when))
+        if is_move:
+            await shelf.remove_item(source, node.state.name, Condition(etags=(node.state.etag,)))
     return Answer(204 if kept.replaced else transfer.status)
+
+
+async def _copy_across(
+    exchange: Exchange, node: ItemNode, parent: CollectionNode, name: str, when: Condition
+) -> Stored:
+    """
+    Copy an item to another account's collection, as if it had been put there.
+
+    @raise NoSuchItem: it is gone.
+    @raise Fault: it cannot be there.
+    """
+    found = await node.collection.shelf.contents(node.collection.state.id, (node.state.name,))
+    read = parent.kind(exchange).read_item
+    if not found or read is None:
+        raise NoSuchItem()
+    state, content = found[0]
+    new = await read(exchange, parent, name, content)
+    new = replace(new, media_type=state.media_type, properties=state.properties)
+    return await parent.shelf.put(parent.state.id, new, when)
 
 
 async def _copy_collection(

@@ -53,7 +53,10 @@ class _Expansion:
         found, missing = [], []
         for wanted in parent.findall(dav("property")):
             name = _name(wanted)
-            value = await Selection(self._exchange, PropertiesWanted((name,))).value(node, name)
+            try:
+                value = await Selection(self._exchange, PropertiesWanted((name,))).value(node, name)
+            except NotPermitted:
+                value = None
             if value is None:
                 missing.append(element(name))
             elif len(wanted):

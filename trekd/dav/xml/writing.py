@@ -5,6 +5,7 @@ Elements as octets: answers are concatenated, never built as trees.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from trekd.dav.xml.names import PREFIXES, dav, split
@@ -45,6 +46,22 @@ def element(name: str, content: bytes = b"") -> bytes:
     """An element with its content, which is XML already."""
     opening, closing = tags(name)
     return opening + content + closing if content else opening[:-1] + b"/>"
+
+
+def attribute_element(name: str, attributes: Mapping[str, str], content: bytes = b"") -> bytes:
+    """An element with attributes of no namespace."""
+    opening, closing = tags(name)
+    written = b"".join(b" %b=\"%b\"" % (key.encode(), escape(value)) for key, value in attributes.items())
+    return opening[:-1] + written + (b">" + content + closing if content else b"/>")
+
+
+def standalone(name: str, content: bytes = b"") -> str:
+    """An element as properties are kept: it declares its own prefix and those of what is in it."""
+    whole = element(name, content)
+    used = {prefix: uri for uri, prefix in PREFIXES.items() if f"<{prefix}:".encode() in whole}
+    declared = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in used.items()).encode()
+    end = len(tags(name)[0]) - 1
+    return (whole[:end] + declared + whole[end:]).decode()
 
 
 def text_element(name: str, text: str) -> bytes:

@@ -268,6 +268,11 @@ class MemoryCollections:
         """Who else may do what."""
         return dict(self._shelf().collection(collection).grants)
 
+    async def all_grants(self) -> Mapping[CollectionId, Mapping[PrincipalId, Right]]:
+        """Who else may do what with which collection."""
+        found = self._shelf().by_id.items()
+        return {collection: dict(each.grants) for collection, each in found if each.grants}
+
     async def grant(self, collection: CollectionId, grants: Mapping[PrincipalId, Right | None]) -> None:
         """Give and take rights."""
         found = self._shelf().collection(collection)

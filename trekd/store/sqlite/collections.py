@@ -237,6 +237,10 @@ class SQLiteCollections:
         """Who else may do what."""
         return await self._read(partial(shelves.grants, collection=collection))
 
+    async def all_grants(self) -> Mapping[CollectionId, Mapping[PrincipalId, Right]]:
+        """Who else may do what with which collection."""
+        return {} if self._files.removed else await self._read(shelves.all_grants)
+
     async def grant(self, collection: CollectionId, grants: Mapping[PrincipalId, Right | None]) -> None:
         """Give and take rights."""
         await self._write(partial(shelves.grant, collection=collection, changes=grants))

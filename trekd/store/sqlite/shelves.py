@@ -195,6 +195,15 @@ def grants(database: Database, collection: CollectionId) -> Mapping[PrincipalId,
     return {PrincipalId(grantee): Right(right) for grantee, right in rows}
 
 
+def all_grants(database: Database) -> Mapping[CollectionId, Mapping[PrincipalId, Right]]:
+    """Who else may do what with which collection."""
+    found: dict[CollectionId, dict[PrincipalId, Right]] = {}
+    query = "SELECT objectid, grantee, right FROM collection_grant JOIN collection ON collection.id = collection"
+    for collection, grantee, right in database.rows(query):
+        found.setdefault(CollectionId(collection), {})[PrincipalId(grantee)] = Right(right)
+    return found
+
+
 def grant(
     transaction: Transaction, collection: CollectionId, changes: Mapping[PrincipalId, Right | None]
 ) -> None:
