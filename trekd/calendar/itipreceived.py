@@ -346,17 +346,18 @@ def with_delivery(found: Scheduled, statuses: dict[str, str]) -> Scheduled:
     """
     An object that tells what became of messages (RFC 6638 §3.2.9).
 
-    @param statuses: by person; of attendees, or of the organizer.
+    @param statuses: by person: of attendees, or of the organizer.
     """
 
     def change(line: Property) -> Property:
         status = statuses.get(person(line.value))
         return line if status is None else with_parameters(line, {"SCHEDULE-STATUS": status})
 
+    if found.organizer not in statuses:
+        return found.with_parts({key: with_people(part, change) for key, part in found.parts.items()})
     parts: dict[Key, Component] = {}
     for key, part in found.parts.items():
-        made = with_people(part, change)
-        line = made.first("ORGANIZER")
-        parts[key] = with_line(made, change(line)) if line is not None else made
+        line = part.first("ORGANIZER")
+        parts[key] = part if line is None else with_line(part, change(line))
     return found.with_parts(parts)
 

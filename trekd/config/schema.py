@@ -322,6 +322,9 @@ class DAVConfig:
     )
     max_xml: int = setting(SIZE, 4 * MB, "Largest XML request.", at_least=64 * KB, at_most=64 * MB)
     max_locks: int = setting(COUNT, 200, "Locks that one account holds at once.", at_least=10, at_most=10_000)
+    max_attendees: int = setting(
+        COUNT, 500, "People whom one entry may invite; each of them gets a copy.", at_least=10, at_most=2000
+    )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY
     )

@@ -39,6 +39,7 @@ class Site:
     @ivar portal: C{twisted.cred}'s; logins go through it.
     @ivar quota: an account's quota in octets, 0 for no limit.
     @ivar off_reactor: run a function in a thread: C{await off_reactor(function, *arguments)}.
+    @ivar parts: what extensions keep for all requests, by its class.
     """
 
     hostname: str
@@ -51,6 +52,7 @@ class Site:
     off_reactor: Callable[..., Awaitable[Any]]
     locks: LockTable
     tables: Tables
+    parts: dict[type, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -465,10 +465,9 @@ def test_what_is_stored_by_tag_keeps_answers_that_came_meanwhile() -> None:
 
 def test_the_organizer_reads_what_became_of_messages() -> None:
     """RFC 6638 §3.2.9."""
-    found = with_delivery(calendar(event()), {ANN: "1.2", BOSS: "1.1"})
-    octets = write(found.calendar)
-    assert b"SCHEDULE-STATUS=1.2:mailto:ann" in octets.replace(b"\r\n ", b"")
-    assert b"ORGANIZER;SCHEDULE-STATUS=1.1" in octets
+    octets = write(with_delivery(calendar(event()), {ANN: "1.2"}).calendar).replace(b"\r\n ", b"")
+    assert b"SCHEDULE-STATUS=1.2:mailto:ann" in octets and octets.count(b"SCHEDULE-STATUS") == 1
+    assert b"ORGANIZER;SCHEDULE-STATUS=1.1" in write(with_delivery(calendar(event()), {BOSS: "1.1"}).calendar)
 
 
 def test_instances_are_looked_up_a_bounded_number_of_times() -> None:
