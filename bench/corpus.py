@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 WORDS = ("mail", "server", "calendar", "invoice", "meeting", "project", "review", "window", "garden", "report")
 
+RARE = 2_000
+"""One message of so many has the word C{quince}."""
+
 
 def messages(count: int, size: int, seed: int = 1) -> Iterator[bytes]:
     """C{count} messages of about C{size} octets; every tenth is multipart."""
@@ -26,6 +29,8 @@ def messages(count: int, size: int, seed: int = 1) -> Iterator[bytes]:
         while length < size - len(header):
             lines.append(" ".join(source.choices(WORDS, k=10)))
             length += len(lines[-1]) + 2
+        if number % RARE == RARE - 1:
+            lines[-1] += " quince"
         text = "\r\n".join(lines) + "\r\n"
         if number % 10:
             body = f"Content-Type: text/plain; charset=utf-8\r\n\r\n{text}"

@@ -88,6 +88,17 @@ class AddressIncomplete(BadCredentials):
     """The login name is no full address (C{alice} instead of C{alice@example.com})."""
 
 
+class ChannelMismatch(BadCredentials):
+    """
+    The proof was right, but made for another TLS connection or after another list of mechanisms: somebody may stand
+    between client and server (RFC 5802 §6).
+    """
+
+
+class ChannelBindingImpossible(Refused):
+    """The connection has no data of the type of channel binding that the client wants."""
+
+
 class AccountSuspended(Refused):
     """The password was right, but the account may not log in now."""
 
@@ -285,6 +296,22 @@ class UnsupportedComponent(CollectionRefused):
     def __init__(self, component: str) -> None:
         super().__init__(component)
         self.component = component
+
+
+class InvalidCard(CollectionRefused):
+    """
+    No valid vCard, or not just one (RFC 6352 §6.3.2.1, valid-address-data).
+
+    @ivar reason: what is wrong, one line without text of the card but names of properties.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class UnsupportedCard(CollectionRefused):
+    """A vCard of a version that is not kept (RFC 6352 §6.3.2.1, supported-address-data); the argument names it."""
 
 
 class UnsupportedCollation(CollectionRefused):

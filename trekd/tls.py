@@ -17,6 +17,7 @@ from typing import Any
 
 import idna
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
@@ -196,6 +197,38 @@ def _choose(certificates: _Certificates) -> Any:
             connection.set_context(certificates.for_name(asked.decode("ascii", "replace")))
 
     return server_name_seen
+
+
+def channel_binding(connection: SSL.Connection, kind: str) -> bytes | None:
+    """
+    What only the two ends of a TLS connection know of it (RFC 5929, RFC 9266), after its handshake.
+
+     - C{tls-exporter} under TLS 1.3 only: under 1.2 it is sound with an extended master secret only (RFC 9266 §4.2),
+       which OpenSSL does not tell us.
+     - C{tls-unique} under TLS 1.2 only, for 1.3 has none (RFC 9266 §3): the client's Finished, the first one of a full
+       handshake.  A resumed session's first one is ours, so a client that resumed is refused: without an extended
+       master secret a man in the middle could have the same there (RFC 7677 §4).  There is no renegotiation.
+     - C{tls-server-end-point} under both: the digest of our certificate (RFC 5929 §4.1).
+
+    @param kind: the type's registered name; any text.
+    @return: C{None} when this connection has none of that kind.
+    """
+    version = connection.get_protocol_version_name()
+    if kind == "tls-exporter" and version == "TLSv1.3":
+        return connection.export_keying_material(b"EXPORTER-Channel-Binding", 32, b"")
+    if kind == "tls-unique" and version == "TLSv1.2":
+        return connection.get_peer_finished()
+    return _end_point(connection) if kind == "tls-server-end-point" else None
+
+
+def _end_point(connection: SSL.Connection) -> bytes | None:
+    """RFC 5929 §4.1: with the hash of its signature, SHA-256 instead of MD5 and SHA-1; other signatures have none."""
+    certificate = connection.get_certificate()
+    algorithm = certificate.to_cryptography().signature_hash_algorithm if certificate else None
+    if certificate is None or algorithm is None:
+        return None
+    weak = isinstance(algorithm, hashes.MD5 | hashes.SHA1)
+    return certificate.to_cryptography().fingerprint(hashes.SHA256() if weak else algorithm)
 
 
 @implementer(IClientTLS)

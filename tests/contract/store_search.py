@@ -149,6 +149,18 @@ CASES: list[tuple[str, Term, list[int]]] = [
 class SearchRules(StoreCase):
     """Tests of searching."""
 
+    async def test_searches_are_right_while_text_is_indexed(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """Before, in between and after; anew as well."""
+        await alice.append(INBOX, posted())
+        view = await view_of(alice)
+        found = [await alice.search(view, BodyText(text, header=True)) for text in ("soup", "lunch", "%", "o")]
+        for anew in (False, True, False):
+            indexed, messages = await alice.index_text(anew)
+            while indexed < messages:
+                indexed, messages = await alice.index_text()
+            assert messages == len(view.uids)
+            assert found == [await alice.search(view, BodyText(text, True)) for text in ("soup", "lunch", "%", "o")]
+
     async def test_by_modification_sequence(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
         """Above it; beside terms that are asked in other ways."""
         await fill(alice, 3)

@@ -35,7 +35,12 @@ T = TypeVar("T")
 
 ALICE = "alice@example.com"
 BOB = "bob@example.com"
-NAMES = {"D": "DAV:", "C": "urn:ietf:params:xml:ns:caldav", "CS": "http://calendarserver.org/ns/"}
+NAMES = {
+    "D": "DAV:",
+    "C": "urn:ietf:params:xml:ns:caldav",
+    "CR": "urn:ietf:params:xml:ns:carddav",
+    "CS": "http://calendarserver.org/ns/",
+}
 
 
 def basic(user: str, password: str = PASSWORD) -> str:

@@ -23,6 +23,7 @@ from trekd.imap.protocol import IMAPFactory, IMAPProtocol
 from trekd.imap.session import Services
 from trekd.mime.reader import MimeReader
 from trekd.portal.checkers import FullAddressChecker
+from trekd.portal.exchanges import Mechanisms
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
 from trekd.portal.plans import Plans
@@ -39,6 +40,10 @@ PASSWORD = "right"
 PEER = "203.0.113.7"
 ALICE = Account(Address("alice", "example.com"), "nano")
 BOB = Account(Address("bob", "example.com"), "nano")
+
+
+def no_binding(tls: object, kind: str) -> None:
+    """Connections in memory have no channel to bind to."""
 
 
 def message(number: int, body: str = "") -> bytes:
@@ -226,7 +231,7 @@ class IMAPSite:
         )
         store: Any = Slow(self.store, self.reactor) if slow else self.store
         self.portal = Portal(MailRealm(self.directory, store, plans), [self.checker])  # type: ignore[arg-type]
-        services = Services(self.portal, store, self.config, "mail.example.com")
+        services = Services(self.portal, Mechanisms((), None, no_binding), store, self.config, "mail.example.com")
         self.factory = IMAPFactory(services, self.ledger, self.reactor, tls=object())  # type: ignore[arg-type]
 
     def connect(self, secure: bool = True, peer: str = PEER) -> Client:

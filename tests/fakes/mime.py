@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -72,9 +73,15 @@ class PlainReader:
         return any(needle in self.fold(value) for value in values)
 
     def text_contains(self, octets: bytes, parts: bytes, needle: str, with_header: bool) -> bool:
-        """Whether the text, or with C{with_header} the whole message, has the folded needle."""
-        text = octets if with_header else octets[int(parts) :]
-        return needle in self.fold(text.decode("latin-1"))
+        """Whether the text, or with C{with_header} the header, has the folded needle."""
+        header, text = octets[: int(parts)].decode("latin-1"), octets[int(parts) :].decode("latin-1")
+        return needle in self.fold(text) or (with_header and needle in self.fold(header))
+
+    def texts(self, octets: bytes, parts: bytes, header: bool) -> Iterator[Iterator[str]]:
+        """The header, else the text, in two pieces."""
+        text = self.fold((octets[: int(parts)] if header else octets[int(parts) :]).decode("latin-1"))
+        middle = len(text) // 2
+        return iter((iter((text[:middle], text[middle:])),))
 
     def fold(self, text: str) -> str:
         """Fold for comparison."""

@@ -12,10 +12,12 @@ from twisted.internet.task import Clock
 from twisted.mail.smtp import IMessageDelivery
 from zope.interface import implementer
 
+from tests.fakes.scramclient import FakeScramDirectory
 from trekd.config.schema import ReceptionConfig, SMTPConfig
 from trekd.directory.interfaces import Account
 from trekd.errors import BadCredentials, NoSuchRecipient, PlanForbidsRelay, RelayDenied, TrekError
-from trekd.portal.interfaces import ILease, ILedger, IMailUser, IPeerPassword
+from trekd.portal.exchanges import Mechanisms
+from trekd.portal.interfaces import ILease, ILedger, IMailUser, IPeerPassword, IPeerProof
 from trekd.queue.interfaces import IMailFlow, MailTransaction, Outcome, Recipient, Route, RouteKind
 from trekd.smtp.protocol import SubmissionFactory
 from trekd.smtp.reception import Reception
@@ -205,9 +207,10 @@ class FakeChecker:
     @ivar hold: when set, logins wait for it.
     """
 
-    credentialInterfaces = (IPeerPassword,)
+    credentialInterfaces = (IPeerPassword, IPeerProof)
 
     def __init__(self) -> None:
+        self.scram = FakeScramDirectory(ALICE)
         self.seen: list[tuple[str, str]] = []
         self.failure: Exception | None = None
         self.hold: Deferred[None] | None = None
@@ -216,6 +219,10 @@ class FakeChecker:
         return Deferred.fromCoroutine(self._check(credentials))
 
     async def _check(self, credentials: Any) -> Account:
+        if IPeerProof.providedBy(credentials):
+            account, keys = await self.scram.scram_keys(credentials.username)
+            credentials.verify(keys)
+            return account or ALICE
         self.seen.append((credentials.username, credentials.password))
         if self.hold is not None:
             await self.hold
@@ -232,7 +239,9 @@ class FakeChecker:
 class FakeSite:
     """Everything a session needs, and a factory over it."""
 
-    def __init__(self, service: Service, reception: Reception | None = None, **config: Any) -> None:
+    def __init__(
+        self, service: Service, reception: Reception | None = None, mechanisms: tuple[str, ...] = (), **config: Any
+    ) -> None:
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
         self.flow = FakeFlow()
@@ -245,6 +254,7 @@ class FakeSite:
             flow=self.flow,
             ledger=self.ledger,
             portal=Portal(self.realm, [self.checker]),
+            mechanisms=Mechanisms(mechanisms, self.checker.scram, lambda tls, kind: b"channel"),
             clock=self.clock,  # type: ignore[arg-type]
             reception=reception or Reception(ReceptionConfig(greet_delay=0)),
         )

@@ -11,11 +11,18 @@ from twisted.cred.portal import Portal
 
 from trekd.config.schema import Config
 from trekd.directory.cache import CachedAdministration, CachedDirectory
-from trekd.directory.interfaces import IAccountAdministration, IDirectory, IDirectoryDiagnosis, IDirectoryServers
+from trekd.directory.interfaces import (
+    IAccountAdministration,
+    IDirectory,
+    IDirectoryDiagnosis,
+    IDirectoryServers,
+    IScramDirectory,
+)
 from trekd.directory.watch import AccountWatch
 from trekd.metrics import Metrics, TimedDirectory
 from trekd.opening import open_directory, open_store
 from trekd.portal.checkers import FullAddressChecker
+from trekd.portal.exchanges import Mechanisms
 from trekd.portal.guessing import Guessing
 from trekd.portal.limits import ConnectionLedger
 from trekd.portal.liveness import LivenessProbe, Sweep
@@ -23,6 +30,7 @@ from trekd.portal.plans import Plans
 from trekd.portal.prefixes import Prefixes
 from trekd.portal.realm import MailRealm
 from trekd.proxy.factory import Balancers
+from trekd.tls import channel_binding
 
 WATCH_INTERVAL = 300.0
 """Seconds between looks at accounts that are logged in, when no cache's time says it."""
@@ -37,6 +45,7 @@ class Accounts:
     @ivar plan_figures: the plans in force, shared with every room that asks for one.
     @ivar probe: finds connections whose peer is gone.
     @ivar checker: where logins are judged, by the portal.
+    @ivar mechanisms: how a password is proved without being said.
     """
 
     def __init__(self, config: Config, metrics: Metrics, reactor: Any) -> None:
@@ -59,7 +68,10 @@ class Accounts:
         self.guessing = Guessing(config.limits, prefixes, reactor)
         self.balancers = Balancers(config.limits.proxy_networks)
         self.store = open_store(config, reactor)
-        self.checker = FullAddressChecker(self.directory, config.server.domains, self.guessing, reactor)
+        # SCRAM keys are not remembered: asking for them costs little, and a new password holds at once.
+        scram = IScramDirectory(own_directory, None)
+        self.mechanisms = Mechanisms(config.login.mechanisms, scram, channel_binding)
+        self.checker = FullAddressChecker(self.directory, config.server.domains, self.guessing, reactor, scram)
         self.portal = Portal(MailRealm(self.directory, self.store, self.plans), [self.checker])
         self._sweep = Sweep(self.probe, self.ledger.counted, lambda: self._heartbeat_interval, reactor)
         self._watch = _watch(self.directory, self.ledger, reactor)

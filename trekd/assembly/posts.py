@@ -50,7 +50,8 @@ def _makers(host: Host, operations: Operations) -> dict[str, Callable[[], IProto
     """What each listener speaks, by key of C{[listen]}."""
     reactor, tls, ledger = host.reactor, host.tls, host.accounts.ledger
     hostname = host.config.server.hostname
-    services = Services(host.accounts.portal, host.accounts.store, host.config.imap, hostname)
+    accounts = host.accounts
+    services = Services(accounts.portal, accounts.mechanisms, accounts.store, host.config.imap, hostname)
     site, dav = _mail_site(host), dav_resource(host)
     return {
         "imaps": lambda: _inside_tls(tls, IMAPFactory(services, ledger, reactor)),
@@ -69,9 +70,16 @@ def _makers(host: Host, operations: Operations) -> dict[str, Callable[[], IProto
 def _mail_site(host: Host) -> Site:
     """What mail that comes in by SMTP or LMTP meets."""
     config, accounts = host.config, host.accounts
-    reception = _reception(host)
-    flow = host.mail_out.flow
-    return Site(config.server.hostname, config.smtp, flow, accounts.ledger, accounts.portal, host.reactor, reception)
+    return Site(
+        config.server.hostname,
+        config.smtp,
+        host.mail_out.flow,
+        accounts.ledger,
+        accounts.portal,
+        accounts.mechanisms,
+        host.reactor,
+        _reception(host),
+    )
 
 
 def _reception(host: Host) -> Reception:

@@ -1,5 +1,6 @@
 """
-Calendars as octets and as meaning (RFC 5545, RFC 4791, RFC 7953): no clock, no files, all of it bounded.
+Calendars and contacts as octets and as meaning (RFC 5545, RFC 4791, RFC 7953, RFC 2426, RFC 6350): no clock, no files,
+all of it bounded.
 
 Entry points:
 
@@ -26,4 +27,9 @@ Entry points:
     C{organizer_change(old, new, own, now) -> Change}; L{trekd.calendar.itipattendee}: C{attendee_change(old, new, own,
     now)}; L{trekd.calendar.itipreceived}: C{read_message(octets) -> Received}, C{applied(copy, message, own)},
     C{replied(copy, message)}, C{with_current_people(new, current, own)}, C{with_delivery(found, statuses)}
+  - L{trekd.calendar.vcard}: C{read_card(octets, limits) -> Card}, C{card_of(tree)}, C{card_facts(card)},
+    C{split_cards(octets, limits) -> Iterator[ImportedCard]}, C{with_uid(tree)}
+  - L{trekd.calendar.vcardfilters}: C{CardFilter}, C{CardProp}, C{CardParam}, C{CardText}; C{matches(filter, tree)};
+    C{index_questions(prop)}, C{part_of(tree, wanted) -> bytes}
+  - L{trekd.calendar.vcardconversion}: C{converted(card, version) -> Component}
 """

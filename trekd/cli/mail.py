@@ -1,5 +1,5 @@
 """
-Commands about stored mail: C{check}, C{export}, C{import}.
+Commands about stored mail: C{check}, C{reindex}, C{export}, C{import}.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ def register(commands: Any) -> None:
     parser = commands.add_parser("check", help="verify stored mail, of one account or all")
     parser.add_argument("address", nargs="?", metavar="ADDRESS")
     parser.set_defaults(function=check)
+    parser = commands.add_parser("reindex", help="make the index of messages' text anew, of one account or all")
+    parser.add_argument("address", nargs="?", metavar="ADDRESS")
+    parser.set_defaults(function=reindex)
     parser = commands.add_parser("export", help="write an account's mail to a new folder")
     parser.add_argument("address", metavar="ADDRESS")
     parser.add_argument("--format", choices=tuple(_FORMATS), default="mbox", help="default: %(default)s")
@@ -62,6 +65,21 @@ def check(session: Session) -> int:
                 print(f"{result['account']}: {complaint}")
         print(f"{len(results)} accounts checked, {len(faulty) or 'none'} with faults")
     return FAILED if faulty else OK
+
+
+def reindex(session: Session) -> int:
+    """C{trekctl reindex}"""
+    query = {"address": session.options.address} if session.options.address else {}
+    counts: dict[str, int] = {}
+    with ProgressBar("messages indexed", 0) as bar:
+        for result in session.control().follow("POST", ("reindex",), **query):
+            bar.advance(result["indexed"] - counts.get(result["account"], 0))
+            counts[result["account"]] = result["indexed"]
+    if session.json:
+        print_json(counts)
+    else:
+        print(f"{sum(counts.values())} messages of {len(counts)} accounts indexed")
+    return OK
 
 
 # --- Export ---------------------------------------------------------------------------------------

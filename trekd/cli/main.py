@@ -24,7 +24,7 @@ INTERRUPTED = 130
 _EPILOG = """\
 exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the daemon cannot be reached
 
-account, dkim, directory test, check, export and import work on the files when the daemon is down.
+account, dkim, directory test, check, reindex, export and import work on the files when the daemon is down.
 """
 
 

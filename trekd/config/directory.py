@@ -146,6 +146,15 @@ class LocalDirectoryConfig:
         at_most=3600,
     )
     cache_negative_ttl: int = setting(DURATION, 10, "How long a wrong password is remembered.", at_most=60)
+    scram_iterations: int = setting(
+        COUNT,
+        50_000,
+        "Iterations of the keys that are kept for SCRAM when [login] mechanisms has it: what stealing them costs a "
+        "guesser, and each login of the client.  Clients on Cyrus SASL refuse more than 65536.",
+        at_least=4096,
+        at_most=1_000_000,
+        because="RFC 7677 §4",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """
 The schema: one frozen dataclass per section, the only place that declares keys.
 
-Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, names in
-L{trekd.config.names}, the queue in L{trekd.config.queue}, mail to other servers in L{trekd.config.relay} and from them
-in L{trekd.config.reception}; all can be imported from here.  Sizes are octets and durations seconds once read.
-A room receives its own section; L{Config} itself stays with the service and the command line.
+Those of the directory are in L{trekd.config.directory}, plans and limits in L{trekd.config.limits}, mechanisms of login
+in L{trekd.config.login}, names in L{trekd.config.names}, the queue in L{trekd.config.queue}, mail to other servers in
+L{trekd.config.relay} and from them in L{trekd.config.reception}; all can be imported from here.  Sizes are octets and
+durations seconds once read.  A room receives its own section; L{Config} itself stays with the service and the command
+line.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from trekd.config.kinds import (
     choice,
 )
 from trekd.config.limits import PLANS, LimitsConfig, PlanConfig
+from trekd.config.login import LoginConfig
 from trekd.config.names import DNSConfig, MTASTSConfig
 from trekd.config.queue import QueueConfig
 from trekd.config.reception import ReceptionConfig
@@ -53,6 +55,7 @@ __all__ = [
     "ListenConfig",
     "LocalDirectoryConfig",
     "LogConfig",
+    "LoginConfig",
     "MTASTSConfig",
     "PlanConfig",
     "QueueConfig",
@@ -300,6 +303,11 @@ class StoreConfig:
         at_least=4 * KB,
         at_most=64 * MB,
     )
+    text_index: bool = setting(
+        SWITCH,
+        True,
+        "Index the text of messages, so that a search need not read them; takes two to three times the text's size.",
+    )
     max_mailboxes: int = setting(COUNT, 10_000, "Mailboxes of one account.", at_least=100, at_most=1_000_000)
     max_keywords: int = setting(
         COUNT, 500, "Different keywords in one account.", at_least=50, at_most=100_000
@@ -352,6 +360,7 @@ class Config:
     directory: DirectoryConfig = table(DirectoryConfig)
     plans: Mapping[str, PlanConfig] = named(PlanConfig, PLANS)
     limits: LimitsConfig = table(LimitsConfig)
+    login: LoginConfig = table(LoginConfig)
     imap: IMAPConfig = table(IMAPConfig)
     smtp: SMTPConfig = table(SMTPConfig)
     reception: ReceptionConfig = table(ReceptionConfig)

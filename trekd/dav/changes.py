@@ -12,7 +12,7 @@ from trekd.dav.conditions import require_conditions, require_if, submitted_token
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Exchange
 from trekd.dav.locks import require_unlocked
-from trekd.dav.nodes import CollectionNode, HomeNode, Node, find, require
+from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, find, require
 from trekd.dav.paths import Location
 from trekd.dav.xml.writing import href
 from trekd.errors import UIDTaken
@@ -95,6 +95,16 @@ async def stored(exchange: Exchange, parent: CollectionNode, change: Awaitable[T
         condition = parent.kind(exchange).uid_conflict
         other = href(parent.location.child(taken.name).path(False)) if condition else b""
         raise Fault(409, condition, "Another item of the collection has the same UID.", other) from None
+
+
+def require_same_uid(exchange: Exchange, parent: CollectionNode, there: Node | None, uid: str) -> None:
+    """
+    @raise Fault: what is there would be replaced by something with another UID (RFC 4791 §5.3.2.1, RFC 6352
+        §6.3.2.1).
+    """
+    condition = parent.kind(exchange).uid_conflict
+    if condition and isinstance(there, ItemNode) and there.state.uid != uid:
+        raise Fault(409, condition, "What is at this address has another UID.", href(there.path))
 
 
 def require_item_parent(where: Place) -> CollectionNode:

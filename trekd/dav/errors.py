@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from trekd import errors
-from trekd.dav.xml.names import caldav, dav
+from trekd.dav.xml.names import caldav, carddav, dav
 from trekd.dav.xml.reading import DoctypeRefused
 from trekd.dav.xml.writing import document, element, escape
 
@@ -92,6 +92,11 @@ def _conflicting_uid(error: errors.TrekError) -> ErrorAnswer:
     return ErrorAnswer(409, "", "Another item of the collection has the same UID.")
 
 
+def _invalid_card(error: errors.TrekError) -> ErrorAnswer:
+    assert isinstance(error, errors.InvalidCard)
+    return ErrorAnswer(403, carddav("valid-address-data"), f"This is no valid vCard: {error.reason}.")
+
+
 def _invalid_calendar(error: errors.TrekError) -> ErrorAnswer:
     assert isinstance(error, errors.InvalidCalendar)
     return ErrorAnswer(403, caldav("valid-calendar-data"), f"This is no valid iCalendar: {error.reason}.")
@@ -144,6 +149,10 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     ),
     errors.AttendeeChangeRefused: ErrorAnswer(
         403, caldav("allowed-attendee-scheduling-object-change"), "Only the organizer can change this."
+    ),
+    errors.InvalidCard: _invalid_card,
+    errors.UnsupportedCard: ErrorAnswer(
+        403, carddav("supported-address-data"), "Contacts are vCards of version 3.0 or 4.0."
     ),
     errors.InvalidCalendar: _invalid_calendar,
     errors.InvalidCalendarObject: _invalid_calendar_object,

@@ -212,7 +212,7 @@ class HomeNode(Node):
 
         @raise NotPermitted: the home is somebody else's, and there is nothing of that name to be seen.
         """
-        found = [node for node in await self._collections(exchange) if node.location.name == name]
+        found = [node for node in await self._all(exchange) if node.location.name == name]
         if self.owner == exchange.principal:
             nodes: Sequence[Node] = found or await self.added(exchange, name)
             return nodes[0] if nodes else None
@@ -222,12 +222,14 @@ class HomeNode(Node):
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:
         """The account's collections of these kinds, those that who asks may read."""
-        collections = await self._collections(exchange)
-        if self.owner == exchange.principal:
-            return [*collections, *await self.added(exchange)]
-        return [node for node in collections if Permission.READ in await node.permission(exchange)]
+        collections = await self.collections(exchange, Permission.READ)
+        return [*collections, *await self.added(exchange)] if self.owner == exchange.principal else collections
 
-    async def _collections(self, exchange: Exchange) -> list[CollectionNode]:
+    async def collections(self, exchange: Exchange, permission: Permission) -> list[CollectionNode]:
+        """The account's own collections for which who asks has a permission."""
+        return [node for node in await self._all(exchange) if permission in await node.permission(exchange)]
+
+    async def _all(self, exchange: Exchange) -> list[CollectionNode]:
         return [
             CollectionNode(self.location.child(state.name), self.owner, self.shelf, state)
             for state in await exchange.collections(self.shelf)

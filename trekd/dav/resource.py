@@ -22,7 +22,7 @@ from trekd.dav.methods.options import allow_header, dav_header
 from trekd.dav.nodes import find
 from trekd.dav.paths import read_path
 from trekd.dav.sending import Sender
-from trekd.errors import LimitExceeded
+from trekd.errors import LimitExceeded, NotPermitted
 from trekd.portal.interfaces import IMailUser
 from trekd.store.collections import ICollections
 from trekd.values import PrincipalId
@@ -33,6 +33,7 @@ _MOST_KNOWN = 10_000
 """Accounts that are known to have their first collections."""
 
 _HEADERS = (
+    "accept",
     "authorization",
     "brief",
     "content-encoding",
@@ -165,7 +166,11 @@ class DAVResource(Resource):
         row = self._site.tables.methods.get(exchange.method)
         if row is None:
             raise Fault(501, text="This method is not known here.")
-        node = await find(exchange, exchange.location)
+        try:
+            node = await find(exchange, exchange.location)
+        except NotPermitted:
+            # The method looks again, and is refused in its own way.
+            node = None
         if node is not None and not row.applies(node):
             allowed = self._site.tables.allowed(node)
             raise Fault(405, text="The method is not for this resource.", headers=(allow_header(allowed),))

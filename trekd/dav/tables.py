@@ -12,7 +12,7 @@ from typing import Any
 
 from trekd.dav.exchange import Answer, Exchange
 from trekd.dav.itemchanges import ItemChanges
-from trekd.dav.nodes import CollectionNode, Node
+from trekd.dav.nodes import CollectionNode, ItemNode, Node
 from trekd.dav.xml.reading import Element
 from trekd.portal.access import Permission
 from trekd.store.collections import CollectionKind, ItemState, NewItem
@@ -58,7 +58,8 @@ class Report:
     """
     A report (RFC 3253 §3.6).
 
-    @ivar permission: what one must be allowed to do with the node.
+    @ivar permission: what one must be allowed to do with the node; C{NONE}: the report sees to that, and where
+        nothing is allowed at all there is nothing for it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Kind:
     @ivar get: GET on the collection; C{None} has nothing to show.
     @ivar uid_conflict: the precondition that two items with one UID break.
     @ivar too_large: the precondition that an item breaks that is larger than C{max_item} allows.
+    @ivar other_form: GET on an item whose client would rather have another media type; C{None}: as it is stored.
     @ivar components_property: the property that says, when a collection is made and never again, what may be stored
         in it.
     @ivar read_components: what its element says; raises L{Fault} for what cannot be.
@@ -106,6 +108,7 @@ class Kind:
     get: Callable[[Exchange, CollectionNode], Awaitable[Answer]] | None = None
     uid_conflict: str = ""
     too_large: str = ""
+    other_form: Callable[[Exchange, ItemNode], Awaitable[Answer | None]] | None = None
     components_property: str = ""
     read_components: Callable[[Element], tuple[str, ...]] | None = None
 

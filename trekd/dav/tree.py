@@ -5,6 +5,7 @@ The one place that joins the core and its extensions.
 from __future__ import annotations
 
 from trekd.dav.calendars import rows as calendars
+from trekd.dav.contacts import rows as contacts
 from trekd.dav.exchange import Exchange
 from trekd.dav.live import PROPERTIES
 from trekd.dav.methods import (
@@ -102,4 +103,4 @@ CORE = Rows(
 
 def tables() -> Tables:
     """All of DAV."""
-    return joined(CORE, calendars.ROWS, sharing.ROWS, scheduling.ROWS)
+    return joined(CORE, calendars.ROWS, contacts.ROWS, sharing.ROWS, scheduling.ROWS)

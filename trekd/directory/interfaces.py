@@ -176,6 +176,41 @@ class IDirectory(Interface):
 
 
 @dataclass(frozen=True, slots=True)
+class ScramKeys:
+    """
+    What a server keeps of a password for SCRAM-SHA-256 (RFC 5802 §3): enough to verify a proof, not to make one.
+
+    @ivar salt: told to everybody who asks; so is C{iterations}.
+    @ivar stored_key: H(ClientKey), 32 octets.
+    @ivar server_key: with which the server proves that it knows the account, 32 octets.
+    """
+
+    salt: bytes
+    iterations: int
+    stored_key: bytes
+    server_key: bytes
+
+    def __repr__(self) -> str:
+        return f"<ScramKeys of {self.iterations} iterations>"
+
+
+class IScramDirectory(Interface):
+    """What a directory adds that keeps SCRAM keys of its accounts; one that only verifies passwords cannot."""
+
+    def scram_keys(login: str) -> Awaitable[tuple[Account | None, ScramKeys]]:
+        """
+        The keys for a login name, an account's address or one of its aliases, as they are now.
+
+        A name that nobody has, and an account that has no keys yet, get keys that no password has: always the same
+        ones for the name, and no caller can tell them from others but by the account.
+
+        @param login: in lower case; any text.
+        @return: C{None} for an account without keys, too; else the account, whatever its status.
+        @raise DirectoryDown: no verdict.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """
     One thing that a directory did for a login or a delivery, and what came of it.

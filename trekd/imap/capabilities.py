@@ -6,20 +6,24 @@ Before login only what helps to log in is named, so that nothing is learnt about
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 AFTER_LOGIN = (
     b"IMAP4rev1 LITERAL+ SASL-IR ID IDLE ENABLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE MULTIAPPEND ESEARCH "
     b"CONDSTORE QRESYNC LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
 )
 _BEFORE_LOGIN = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
 
-def before_login(secure: bool, can_start_tls: bool) -> bytes:
+
+def before_login(secure: bool, can_start_tls: bool, mechanisms: Sequence[str] = ()) -> bytes:
     """
     The list for a client that has not logged in.
 
     @param secure: whether TLS protects the connection; no mechanism is offered without it, and LOGIN is
         disabled (RFC 3501 §6.2.3).
     @param can_start_tls: whether STARTTLS would be accepted now.
+    @param mechanisms: those beside PLAIN and LOGIN.
     """
     if secure:
-        return _BEFORE_LOGIN + b" AUTH=PLAIN AUTH=LOGIN"
+        return _BEFORE_LOGIN + b"".join(b" AUTH=" + each.encode() for each in ("PLAIN", "LOGIN", *mechanisms))
     return _BEFORE_LOGIN + (b" STARTTLS" if can_start_tls else b"") + b" LOGINDISABLED"

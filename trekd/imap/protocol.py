@@ -287,6 +287,10 @@ class IMAPProtocol(imap4.IMAP4Server):
         """See L{Wire<trekd.imap.wire.Wire>}."""
         return self.factory.tls is not None and not self.is_secure and ITLSTransport.providedBy(self.transport)
 
+    def tls_state(self) -> Any:
+        """See L{Wire<trekd.imap.wire.Wire>}."""
+        return self.transport.getHandle()
+
     def start_tls(self) -> None:
         """See L{Wire<trekd.imap.wire.Wire>}."""
         self.reader.take_rest()

@@ -110,6 +110,8 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
         "[AUTHENTICATIONFAILED] Authentication failed: use your full address as the user name, "
         "such as alice@example.com"
     ),
+    errors.ChannelMismatch: _no("[AUTHENTICATIONFAILED] Authentication failed"),
+    errors.ChannelBindingImpossible: _no("[CANNOT] That channel binding is not possible on this connection"),
     errors.AccountSuspended: _no("[CONTACTADMIN] This account is suspended; ask your administrator"),
     errors.TooManyConnections: _too_many_connections,
     errors.TooManyUnauthenticated: _no("[UNAVAILABLE] Too many connections from your network that have not logged in"),

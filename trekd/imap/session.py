@@ -24,7 +24,7 @@ from trekd.imap.grammar.fragments import CommandOctets
 from trekd.imap.responses import SERVER_BUG, answer, highest_modseq
 from trekd.imap.selected import SelectedMailbox
 from trekd.imap.wire import Hangup, Wire
-from trekd.portal.interfaces import ILease, IMailUser, Logout
+from trekd.portal.interfaces import ILease, IMailUser, IMechanisms, Logout
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import MailboxId, ModSeq
 
@@ -45,6 +45,7 @@ class Services:
     """What all sessions of a listener share."""
 
     portal: Portal
+    mechanisms: IMechanisms
     store: IStore
     config: IMAPConfig
     hostname: str
@@ -124,7 +125,8 @@ class Session:
     def capabilities(self) -> bytes:
         """What CAPABILITY lists now."""
         if self.state is State.NOT_AUTHENTICATED:
-            return before_login(self.wire.is_secure, self.wire.can_start_tls)
+            names = self.services.mechanisms.names
+            return before_login(self.wire.is_secure, self.wire.can_start_tls, names)
         return AFTER_LOGIN
 
     # --- Login and logout ---------------------------------------------------------------------------

@@ -8,7 +8,7 @@ much awaits L{Wire.drained} between the pieces.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from trekd.imap.grammar.fragments import CommandReader, Event
 from trekd.store.interfaces import Listing
@@ -36,6 +36,9 @@ class Wire(Protocol):
     @property
     def can_start_tls(self) -> bool:
         """Whether STARTTLS is possible: there is a certificate and no TLS yet."""
+
+    def tls_state(self) -> Any:
+        """The connection's TLS state, an C{OpenSSL.SSL.Connection}; only when L{is_secure}."""
 
     def write(self, octets: bytes) -> None:
         """Collect octets for the client; dropped when the connection is gone."""

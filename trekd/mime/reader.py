@@ -4,10 +4,12 @@ The MIME room as one object, for rooms that may not import it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from trekd.mime.fold import fold
 from trekd.mime.octets import FileOctets
 from trekd.mime.scanner import ScannedMessage, scan
-from trekd.mime.text import header_contains, text_contains
+from trekd.mime.text import header_contains, searched_texts, text_contains
 
 
 class MimeReader:
@@ -37,6 +39,10 @@ class MimeReader:
     def text_contains(self, octets: bytes, parts: bytes, needle: str, with_header: bool) -> bool:
         """Whether a message's text holds a folded text (L{trekd.mime.text.text_contains})."""
         return text_contains(octets, parts, needle, with_header)
+
+    def texts(self, octets: bytes, parts: bytes, header: bool) -> Iterator[Iterator[str]]:
+        """Folded texts that a search looks at (L{trekd.mime.text.searched_texts})."""
+        return searched_texts(octets, parts, header)
 
     def fold(self, text: str) -> str:
         """Fold for comparison (L{trekd.mime.fold.fold})."""

@@ -39,16 +39,27 @@ def text_contains(octets: bytes, parts: bytes, needle: str, with_header: bool) -
     """
     if not needle:
         return True
-    root = unpack(parts)
-    if with_header and _is_in(_header_text(octets[root.header : root.body]), needle):
+    if with_header and any(_is_in(text, needle) for text in searched_texts(octets, parts, header=True)):
         return True
-    return any(_is_in(text, needle) for text in _texts(octets, root))
+    return any(_is_in(text, needle) for text in searched_texts(octets, parts, header=False))
+
+
+def searched_texts(octets: bytes, parts: bytes, header: bool) -> Iterator[Iterator[str]]:
+    """
+    What a search looks at: each text in folded pieces; joined, a text is what a needle is sought in.
+
+    @param parts: the message's part index.
+    @param header: the message's own header, else all texts behind it.
+    """
+    root = unpack(parts)
+    texts = iter((_header_text(octets[root.header : root.body]),)) if header else _texts(octets, root)
+    return map(folded_pieces, texts)
 
 
 def _is_in(pieces: Iterable[str], needle: str) -> bool:
-    """Whether a text in pieces, not yet folded, holds a text; it may begin in one piece and end in another."""
+    """Whether a text in folded pieces holds a text; it may begin in one piece and end in another."""
     tail = ""
-    for piece in folded_pieces(pieces):
+    for piece in pieces:
         text = tail + piece
         if needle in text:
             return True

@@ -3,13 +3,16 @@ Are these credentials good?  The one place that answers (STYLE §7).
 
 Order of events: names and passwords that cannot be are refused before any directory is asked; an address prefix or
 account with too many failures is refused before its password is looked at; every refusal of credentials lasts equally
-long and says the same, whatever was wrong.  A directory's outage passes through and counts as no failure.
+long and says the same, whatever was wrong.  A directory's outage passes through and counts as no failure.  Passwords
+and proofs of passwords (SCRAM) are judged alike.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeGuard
 
 from twisted.cred.checkers import ICredentialsChecker
 from twisted.cred.credentials import ICredentials, IUsernamePassword
@@ -20,44 +23,55 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from trekd.directory.interfaces import Account, IDirectory, Status, is_possible_password
+from trekd.directory.interfaces import Account, IDirectory, IScramDirectory, Status, is_possible_password
 from trekd.errors import (
     AccountSuspended,
     AddressIncomplete,
     BadCredentials,
+    ChannelMismatch,
     Refused,
     SyntaxFault,
     TooManyFailures,
     Unavailable,
 )
 from trekd.portal.guessing import Guessing
-from trekd.portal.interfaces import IPeerPassword, PeerPassword
+from trekd.portal.interfaces import IPeerPassword, IPeerProof, PeerPassword
 from trekd.values import Address
 
 MAX_LOGIN = 400
 """Longest login name looked at, in characters: a local part of 64 octets, an @, a domain of 253 and some."""
 
 
+Verify = Callable[[Address | None], Awaitable[Account]]
+
+
 @implementer(ICredentialsChecker)
 class FullAddressChecker:
     """
-    Verifies full addresses and passwords against a directory.
+    Verifies full addresses and passwords, or proofs of them, against a directory.
 
     The avatar id is the account's canonical address in UTF-8.  Errors are ours (L{BadCredentials},
     L{AddressIncomplete}, L{AccountSuspended}, L{TooManyFailures}, L{DirectoryDown<trekd.errors.DirectoryDown>}); for
     plain C{IUsernamePassword} credentials, which protocols that are not ours bring, a refusal is C{UnauthorizedLogin}.
     """
 
-    credentialInterfaces = (IPeerPassword, IUsernamePassword)
+    credentialInterfaces = (IPeerPassword, IPeerProof, IUsernamePassword)
     log = Logger()
 
     def __init__(
-        self, directory: IDirectory, domains: Sequence[str], guessing: Guessing, clock: IReactorTime
+        self,
+        directory: IDirectory,
+        domains: Sequence[str],
+        guessing: Guessing,
+        clock: IReactorTime,
+        keys: IScramDirectory | None = None,
     ) -> None:
         """
         @param domains: served domains; C{*} among them is whatever the directory knows.
+        @param keys: for proofs; C{None} takes none.
         """
         self._directory = directory
+        self._keys = keys
         self._domains = frozenset(domains)
         self._guessing = guessing
         self._clock = clock
@@ -67,6 +81,8 @@ class FullAddressChecker:
         """See C{ICredentialsChecker}."""
         if IPeerPassword.providedBy(credentials):
             return Deferred.fromCoroutine(self.check(IPeerPassword(credentials)))
+        if IPeerProof.providedBy(credentials):
+            return Deferred.fromCoroutine(self.check_proof(IPeerProof(credentials)))
         return Deferred.fromCoroutine(self._check_plain(IUsernamePassword(credentials)))
 
     async def check(self, credentials: IPeerPassword) -> bytes | tuple[()]:
@@ -79,16 +95,32 @@ class FullAddressChecker:
         @raise TooManyFailures: not looked at; try later.
         @raise DirectoryDown: no verdict.
         """
+        verify = partial(self._verify, credentials.password)
+        return await self._judge(credentials, credentials.password, verify)
+
+    async def check_proof(self, proof: IPeerProof) -> bytes | tuple[()]:
+        """
+        Verify a proof against the keys that the account has now; as L{check}.
+
+        @raise ChannelMismatch: (a L{BadCredentials}) right, but not for this connection.
+        """
+        return await self._judge(proof, proof.guess, partial(self._verify_proof, proof))
+
+    async def _judge(self, credentials: IPeerPassword | IPeerProof, guess: str, verify: Verify) -> bytes:
+        """
+        Run one attempt through all that every attempt meets.
+
+        @param guess: what a repeated attempt has again.
+        """
         started = self._clock.seconds()
-        address = _address(credentials.username)
-        login = address.principal if address else credentials.username[:MAX_LOGIN].lower()
+        address, login = _address(credentials.username), login_name(credentials.username)
         try:
             self._guessing.check(credentials.peer, login)
             if "@" not in credentials.username:
                 raise AddressIncomplete()
-            account = await self._verify(address, credentials.password)
+            account = await verify(address)
         except BadCredentials as refusal:
-            due = started + self._guessing.failed(credentials.peer, login, credentials.password)
+            due = started + self._guessing.failed(credentials.peer, login, guess)
             self._log_refusal(credentials, _REASONS[type(refusal)])
             await self._sleep_until(due)
             raise
@@ -105,13 +137,23 @@ class FullAddressChecker:
         self.results["accepted"] += 1
         return account.principal.encode()
 
-    async def _verify(self, address: Address | None, password: str) -> Account:
+    async def _verify(self, password: str, address: Address | None) -> Account:
         """Ask the directory about what can be asked."""
-        if address is None or not is_possible_password(password):
-            raise BadCredentials()
-        if address.domain not in self._domains and "*" not in self._domains:
+        if not self._is_served(address) or not is_possible_password(password):
             raise BadCredentials()
         return await self._directory.authenticate(address, password)
+
+    async def _verify_proof(self, proof: IPeerProof, address: Address | None) -> Account:
+        if self._keys is None or not self._is_served(address):
+            raise BadCredentials()
+        account, keys = await self._keys.scram_keys(address.principal)
+        proof.verify(keys)
+        if account is None:
+            raise BadCredentials()
+        return account
+
+    def _is_served(self, address: Address | None) -> TypeGuard[Address]:
+        return address is not None and (address.domain in self._domains or "*" in self._domains)
 
     async def _check_plain(self, credentials: IUsernamePassword) -> bytes | tuple[()]:
         try:
@@ -125,7 +167,7 @@ class FullAddressChecker:
         if wait > 0:
             await deferLater(self._clock, wait)
 
-    def _log_refusal(self, credentials: IPeerPassword, reason: str) -> None:
+    def _log_refusal(self, credentials: IPeerPassword | IPeerProof, reason: str) -> None:
         self.results[reason] += 1
         self.log.info(
             "refused login {login!r} from {peer}: {reason}",
@@ -140,7 +182,14 @@ class FullAddressChecker:
 _REASONS: dict[type[BadCredentials], str] = {
     BadCredentials: "wrong name or password",
     AddressIncomplete: "not a full address",
+    ChannelMismatch: "made for another TLS connection; somebody may stand in between",
 }
+
+
+def login_name(username: str) -> str:
+    """The name as typed, as counts of failures and directories know it: in lower case, of bounded length."""
+    address = _address(username)
+    return address.principal if address else username[:MAX_LOGIN].lower()
 
 
 def _address(username: str) -> Address | None:

@@ -7,6 +7,8 @@ verified password and the tagged answer, for every mechanism alike (DESIGN §6):
 
     interface, avatar, logout = await portal.login(Password(login, password, lease), lease, IAccountIMAP)
     mail = IMailUser(avatar)
+
+Where the client only proves that it has the password, L{IMechanisms} makes the credentials out of what it sends.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 
 from zope.interface import Attribute, Interface, implementer
 
-from trekd.directory.interfaces import Account
+from trekd.directory.interfaces import Account, ScramKeys
 from trekd.store.interfaces import IAccountStore
 from trekd.values import PrincipalId
 
@@ -187,6 +189,74 @@ class PeerPassword:
 
     def __repr__(self) -> str:
         return f"<PeerPassword from {self.peer}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """
+    Who begins an exchange.
+
+    @ivar peer: the client's IP address; C{service} and C{session} are for the log line.
+    @ivar tls: gives the connection's TLS state, an C{OpenSSL.SSL.Connection}.
+    """
+
+    peer: str
+    service: str
+    session: str
+    tls: Callable[[], Any]
+
+
+class IPeerProof(Interface):
+    """Credentials: a login name and a proof of its password, and from where they came."""
+
+    username: str = Attribute("as typed")
+    guess: str = Attribute("for the count of failures: unlike that of any other attempt")
+    peer: str = Attribute("the client's IP address")
+    service: str = Attribute("for the log line")
+    session: str = Attribute("for the log line")
+    answer: bytes = Attribute("our own proof, once verified: the client must see it and agree before it is logged in")
+
+    def verify(keys: ScramKeys) -> None:
+        """
+        Verify the proof; C{answer} is there when it is right.
+
+        @raise BadCredentials: it is wrong.
+        @raise ChannelMismatch: it is right, but not for this connection.
+        """
+
+
+class IProofExchange(Interface):
+    """The server's side of one exchange (RFC 5802 §3); messages are octets, decoded from base64."""
+
+    def challenge(message: bytes) -> Awaitable[bytes]:
+        """
+        Take the client's first message; our answer to it, alike for names known and unknown.
+
+        @raise SyntaxFault: it is none, or asks to act for somebody else.
+        @raise ChannelBindingImpossible: this connection has no such binding.
+        @raise DirectoryDown: no verdict.
+        """
+
+    def proof(message: bytes) -> IPeerProof:
+        """
+        Take the client's final message, once, after the challenge; credentials for the portal.
+
+        @raise SyntaxFault: it is none.
+        """
+
+
+class IMechanisms(Interface):
+    """SASL mechanisms beside PLAIN and LOGIN (RFC 4422 §3)."""
+
+    names: tuple[str, ...] = Attribute("those that are offered inside TLS, in upper case")
+
+    def begin(mechanism: str, caller: Caller) -> IProofExchange | None:
+        """
+        Begin an exchange.
+
+        @param mechanism: in upper case; any text.
+        @return: C{None} when it is not offered.
+        """
 
 
 class IMailUser(Interface):

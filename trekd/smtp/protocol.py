@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from trekd.errors import BadCredentials, Broken, TrekError
-from trekd.portal.interfaces import IConnection, ILease, IMailUser, IPeerPassword, Logout
+from trekd.portal.interfaces import IConnection, ILease, IMailUser, IPeerPassword, IPeerProof, Logout
 from trekd.smtp import replies
 from trekd.smtp.commands.table import TABLE
 from trekd.smtp.session import Service, Session, Site
@@ -167,14 +167,14 @@ class SubmissionProtocol(smtp.ESMTP):
         """Wait until the client has read enough to be sent more."""
         await self._gate.open()
 
-    async def log_in(self, password: IPeerPassword) -> IMailUser:
+    async def log_in(self, credentials: IPeerPassword | IPeerProof) -> IMailUser:
         """
         Log in through the portal.
 
         @raise TrekError: why not.
         """
         try:
-            _, avatar, log_out = await self.portal.login(password, self._lease, smtp.IMessageDelivery)
+            _, avatar, log_out = await self.portal.login(credentials, self._lease, smtp.IMessageDelivery)
         except UnauthorizedLogin:
             raise BadCredentials from None
         user: IMailUser | None = IMailUser(avatar, None)
@@ -183,6 +183,17 @@ class SubmissionProtocol(smtp.ESMTP):
             raise ConnectionEnded if self._gone else Broken(f"the realm's avatar is no {IMailUser.__name__}")
         self.delivery, self._log_out, self.authenticated = avatar, log_out, True
         return user
+
+    def withdraw(self) -> None:
+        """Undo a login that the client does not agree to in the end."""
+        log_out, self._log_out = self._log_out, None
+        self.delivery, self.authenticated = None, False
+        if log_out is not None:
+            log_out()
+
+    def tls_state(self) -> Any:
+        """The connection's TLS state, an C{OpenSSL.SSL.Connection}; only inside TLS."""
+        return self.transport.getHandle()
 
     @property
     def can_start_tls(self) -> bool:

@@ -147,6 +147,9 @@ _ANSWERS: Mapping[type[TrekError], Answer] = {
     errors.LimitExceeded: _fixed(500, "5.5.2", "Line too long"),
     errors.UnknownCommand: _fixed(500, "5.5.2", "Command not recognized"),
     errors.UnknownParameter: _fixed(555, "5.5.4", "Parameter not recognized"),
+    errors.ChannelBindingImpossible: _fixed(
+        504, "5.5.4", "That channel binding is not possible on this connection"
+    ),
     errors.AccountSuspended: _fixed(535, "5.7.13", "This account is suspended"),
     errors.TooManyConnections: _fixed(421, "4.7.0", "Too many connections; close some and try again"),
     errors.TooManyUnauthenticated: _fixed(421, "4.7.0", "Too many connections from your address"),

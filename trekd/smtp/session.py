@@ -29,7 +29,7 @@ from twisted.logger import Logger
 
 from trekd.config.schema import SMTPConfig
 from trekd.errors import Broken, ConfigFault, TrekError
-from trekd.portal.interfaces import ILedger, IMailUser, IPeerPassword
+from trekd.portal.interfaces import ILedger, IMailUser, IMechanisms, IPeerPassword, IPeerProof
 from trekd.queue.interfaces import IMailFlow, Recipient
 from trekd.smtp import replies
 from trekd.smtp.grammar.commands import Forward, Mail, parse
@@ -88,6 +88,7 @@ class Site:
     flow: IMailFlow
     ledger: ILedger
     portal: Portal
+    mechanisms: IMechanisms
     clock: IReactorTime
     reception: Reception
 
@@ -130,7 +131,11 @@ class Connection(Protocol):
     async def drained(self) -> None:
         """Wait until the client has read enough to be sent more; raises L{ConnectionEnded}."""
 
-    async def log_in(self, password: IPeerPassword) -> IMailUser: ...
+    async def log_in(self, credentials: IPeerPassword | IPeerProof) -> IMailUser: ...
+
+    def withdraw(self) -> None: ...
+
+    def tls_state(self) -> Any: ...
 
     def start_tls(self) -> None: ...
 

@@ -13,7 +13,7 @@ kept as wire-ready octets, so that a listing is a concatenation (DESIGN §5).
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -96,6 +96,13 @@ class MessageReader(Protocol):
 
     def text_contains(self, octets: bytes, parts: bytes, needle: str, with_header: bool) -> bool:
         """Whether the decoded text of the text parts (and of the headers) has C{needle} (folded)."""
+
+    def texts(self, octets: bytes, parts: bytes, header: bool) -> Iterator[Iterator[str]]:
+        """
+        What C{text_contains} looks at: each text in folded pieces.
+
+        @param header: the message's own header, else the texts behind it.
+        """
 
     def fold(self, text: str) -> str:
         """Fold for comparison (i;unicode-casemap, RFC 5051)."""
@@ -458,6 +465,15 @@ class IAccountStore(Interface):
 
     def usage() -> Awaitable[tuple[int, int]]:
         """(octets, messages) counted against the quota; a copy counts like its original."""
+
+    def index_text(anew: bool = False) -> Awaitable[tuple[int, int]]:
+        """
+        Work on the index of messages' text, if there is one, for some tenths of a second; call it until all is done.
+
+        @param anew: forget what is indexed first.
+        @return: messages indexed, and messages; both the same where there is nothing to index.
+        @raise StoreFull: it cannot be written.
+        """
 
     def check() -> Awaitable[tuple[str, ...]]:
         """Verify every invariant of the account; one line for each that does not hold."""

@@ -7,7 +7,7 @@ A provider that narrows a search by other means decides with this what is left; 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from trekd.store.interfaces import (
@@ -91,13 +91,25 @@ def predicate(term: Term, reader: MessageReader) -> Predicate:
             return _on_row(term)
 
 
-def needs_octets(term: Term) -> bool:
-    """Whether a query may look at the octets of messages, not only at what is stored beside them."""
+def leaves(term: Term) -> Iterator[Term]:
+    """The terms in a term that have none inside."""
     match term:
         case Not(inner):
-            return needs_octets(inner)
+            yield from leaves(inner)
         case AllOf(terms) | AnyOf(terms):
-            return any(map(needs_octets, terms))
+            for each in terms:
+                yield from leaves(each)
+        case _:
+            yield term
+
+
+def needs_octets(term: Term) -> bool:
+    """Whether a query may look at the octets of messages, not only at what is stored beside them."""
+    return any(map(_leaf_needs_octets, leaves(term)))
+
+
+def _leaf_needs_octets(leaf: Term) -> bool:
+    match leaf:
         case HeaderText(field, text):
             return not text or field.lower() not in FOLDED_FIELDS
         case BodyText(text, _):

@@ -9,7 +9,7 @@ from io import BytesIO
 
 from trekd.errors import MailboxExists, NoSuchMailbox, SyntaxFault
 from trekd.store.interfaces import IAccountStore, NewMessage
-from trekd.values import MailboxName
+from trekd.values import MailboxName, PrincipalId
 from trekd.web.collaborators import Collaborators, Facts
 from trekd.web.messages import StoredMessage, export, read_record
 
@@ -26,13 +26,27 @@ class MailOperations:
 
         @return: C{{"account": ADDRESS, "complaints": [...]}} for each.
         """
-        if address is None:
-            principals = await self._with.store().accounts()
-        else:
-            principals = (await self._with.stored(address),)
-        for principal in principals:
+        for principal in await self._principals(address):
             store = await self._with.open_stored(principal)
             yield {"account": principal, "complaints": list(await store.check())}
+
+    async def index_text(self, address: str | None) -> AsyncIterator[Facts]:
+        """
+        Make the index of accounts' text anew.
+
+        @return: C{{"account": ADDRESS, "indexed": N, "messages": N}} several times for each, last when both are equal.
+        """
+        for principal in await self._principals(address):
+            store = await self._with.open_stored(principal)
+            indexed, messages = await store.index_text(anew=True)
+            yield {"account": principal, "indexed": indexed, "messages": messages}
+            while indexed < messages:
+                indexed, messages = await store.index_text()
+                yield {"account": principal, "indexed": indexed, "messages": messages}
+
+    async def _principals(self, address: str | None) -> tuple[PrincipalId, ...]:
+        """One account, or all that have a store."""
+        return await self._with.store().accounts() if address is None else (await self._with.stored(address),)
 
     async def export(self, address: str) -> AsyncIterator[bytes]:
         """All mail of an account, as L{trekd.web.messages} writes it."""

@@ -310,6 +310,14 @@ def test_mail_goes_in_and_out_and_in_again(trekctl: Shell, tmp_path: Path, form:
     assert trekctl("check") == "2 accounts checked, none with faults\n"
 
 
+def test_text_is_indexed_anew(trekctl: Shell, tmp_path: Path) -> None:
+    trekctl.add("alice@example.com")
+    (tmp_path / "in.mbox").write_bytes(b"From x\nSubject: a\n\ntext\n\nFrom x\nSubject: b\n\ntext\n")
+    trekctl("import", "alice@example.com", str(tmp_path / "in.mbox"))
+    assert trekctl("reindex") == "2 messages of 1 accounts indexed\n"
+    assert trekctl.json("reindex", "alice@example.com") == {"alice@example.com": 2}
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 

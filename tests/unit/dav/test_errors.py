@@ -25,6 +25,8 @@ def made(kind: type[errors.TrekError]) -> errors.TrekError:
     error = kind.__new__(kind)
     if isinstance(error, errors.SyntaxFault):
         error.rule = "a rule"
+    if isinstance(error, errors.InvalidCard):
+        error.reason = "a reason"
     if isinstance(error, errors.InvalidCalendar | errors.InvalidCalendarObject):
         error.reason = "a reason"
     if isinstance(error, errors.CalendarLimit):

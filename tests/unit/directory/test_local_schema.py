@@ -57,7 +57,7 @@ def test_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 def test_reopening_keeps_what_is_there(tmp_path: Path) -> None:
     path = str(tmp_path / "directory.sqlite")
     database = open_database(path)
-    database.execute("INSERT INTO account VALUES ('a@b', NULL, 'nano', '', NULL, 'active', '')")
+    database.execute("INSERT INTO account VALUES ('a@b', NULL, 'nano', '', NULL, 'active', '', NULL)")
     database.close()
     again = open_database(path)
     assert again.execute("SELECT address FROM account").fetchall() == [("a@b",)]

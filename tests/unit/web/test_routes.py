@@ -305,6 +305,14 @@ class MailRoutesTests(RoutesCase):
         self.assertEqual(checked, [{"account": "alice@example.com", "complaints": []}])
         self.refused(404, "no-such-account", "POST", "check", address="zoe@example.com")
 
+    def test_text_is_indexed_anew_of_one_or_all(self) -> None:
+        for name in ("alice", "bob"):
+            self.ask("POST", f"mail/{name}@example.com/messages", END)
+        done = {"account": "bob@example.com", "indexed": 0, "messages": 0}
+        self.assertEqual(self.lines("POST", "reindex", address="bob@example.com"), [done])
+        self.assertEqual(len(self.lines("POST", "reindex")), 2)
+        self.refused(404, "no-such-account", "POST", "reindex", address="zoe@example.com")
+
     def test_opening_an_account_here_never_lifts_its_quota(self) -> None:
         """The quota given last counts for all who have the account open."""
         self.ask("PATCH", "accounts/alice@example.com", {"quota": 1000})

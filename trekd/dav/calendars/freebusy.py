@@ -13,7 +13,6 @@ from trekd.calendar.spans import Span
 from trekd.calendar.times import Window, Zone
 from trekd.dav.calendars.answers import Pair, batches, understood
 from trekd.dav.calendars.limits import MOST_SPANS
-from trekd.dav.calendars.query import calendars
 from trekd.dav.calendars.requests import free_busy_query
 from trekd.dav.calendars.storing import MEDIA_TYPE, supported
 from trekd.dav.calendars.timezones import zone_of
@@ -48,7 +47,7 @@ async def perform(exchange: Exchange, node: Node, root: Element) -> Answer:
         raise Fault(404, text="There is nothing at this address.")
     start, end = free_busy_query(root)
     window = Window(start, end)
-    members = [node] if isinstance(node, CollectionNode) else await calendars(exchange, node, Permission.SEE_BUSY)
+    members = [node] if isinstance(node, CollectionNode) else await _own_calendars(exchange, node)
     busy: list[Span] = []
     unavailable: list[Span] = []
     for each in members:
@@ -58,6 +57,13 @@ async def perform(exchange: Exchange, node: Node, root: Element) -> Answer:
     about = FreeBusy(start, end, stamp, str(uuid.uuid4()))
     octets = await exchange.site.off_reactor(_written, about, window, busy, unavailable)
     return Answer(200, octets, ((b"content-type", MEDIA_TYPE.encode()),))
+
+
+async def _own_calendars(exchange: Exchange, node: Node) -> list[CollectionNode]:
+    """Those of a home's owner; what others share with them is not their own time."""
+    assert isinstance(node, HomeNode)
+    collections = await node.collections(exchange, Permission.SEE_BUSY)
+    return [each for each in collections if each.state.kind is CollectionKind.CALENDAR]
 
 
 def _written(about: FreeBusy, window: Window, busy: Sequence[Span], unavailable: Sequence[Span]) -> bytes:

@@ -19,10 +19,9 @@ from trekd.dav.errors import ErrorAnswer
 from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.methods.propfind import PREFER, applied
 from trekd.dav.multistatus import status_response, streamed
-from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, permitted
+from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node
 from trekd.dav.xml.names import dav
 from trekd.dav.xml.reading import Element
-from trekd.portal.access import Permission
 from trekd.store.collections import CollectionKind, ItemState, Match, Window
 
 KINDS = (CollectionKind.CALENDAR, CollectionKind.INBOX)
@@ -80,16 +79,17 @@ async def _scope(exchange: Exchange, node: Node) -> list[tuple[CollectionNode, s
         return [] if depth == "0" else [(node, None)]
     if depth != "infinity":
         return []
-    return [(each, None) for each in await calendars(exchange, node, Permission.READ)]
+    return [(each, None) for each in await calendars(exchange, node)]
 
 
-async def calendars(exchange: Exchange, node: Node, permission: Permission) -> list[CollectionNode]:
-    """The calendars in a home for which one has a permission."""
+async def calendars(exchange: Exchange, node: Node) -> list[CollectionNode]:
+    """The calendars in a home that one may read, those of others that are shown there too."""
+    members = await node.members(exchange)
     return [
-        each for each in await node.members(exchange)
+        each
+        for each in members
         if isinstance(each, CollectionNode) and each.state.kind is CollectionKind.CALENDAR
-        and permission in await permitted(exchange, each)
-    ]  # fmt: skip
+    ]
 
 
 async def _pieces(

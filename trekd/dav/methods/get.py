@@ -36,8 +36,10 @@ async def perform(exchange: Exchange) -> Answer:
     if exchange.header("if-match") or exchange.header("if-unmodified-since"):
         _require_match(exchange, node)
     if is_not_modified(exchange, node):
-        return Answer(304, b"", _validators(node.state))
-    return await _octets(exchange, node)
+        return Answer(304, b"", validators(node.state))
+    other_form = node.collection.kind(exchange).other_form
+    found = None if other_form is None else await other_form(exchange, node)
+    return found or await _octets(exchange, node)
 
 
 def _require_match(exchange: Exchange, node: ItemNode) -> None:
@@ -46,7 +48,8 @@ def _require_match(exchange: Exchange, node: ItemNode) -> None:
         require_conditions(exchange, node)
 
 
-def _validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
+def validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
+    """What caches need to know of an item."""
     fields = [
         (b"etag", quoted_etag(state)),
         (b"last-modified", http_date(state.modified)),
@@ -59,7 +62,7 @@ def _validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
 
 async def _octets(exchange: Exchange, node: ItemNode) -> Answer:
     state, source = await node.collection.shelf.item_source(node.collection.state.id, node.state.name)
-    headers = (*_validators(state), (b"content-type", state.media_type.encode("ascii", "replace")))
+    headers = (*validators(state), (b"content-type", state.media_type.encode("ascii", "replace")))
     part = _part(exchange, state)
     if part is None:
         return Answer(200, _pieces(source, 0, state.size), headers, state.size)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent, stored
+from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent, require_same_uid, stored
 from trekd.dav.errors import Fault, answer_to, is_expected
 from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.itemchanges import changes_in
@@ -135,6 +135,7 @@ async def _require_target(exchange: Exchange, transfer: Transfer) -> None:
             raise Fault(403, text="Nothing can be put here.")
         if parent.state.kind is not node.collection.state.kind:
             raise Fault(403, text="Items stay in collections of their kind.")
+        require_same_uid(exchange, parent, target.node, node.state.uid)
         fit = parent.kind(exchange).require_fit
         if fit is not None:
             fit(parent, node.state)

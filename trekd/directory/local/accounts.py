@@ -24,13 +24,15 @@ _COLUMNS = "account.address, plan, display_name, quota, status, subscription"
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """
-    An account with its password's hash.
+    An account with what is kept of its password.
 
     @ivar encoded: a PHC string; C{None} when the account cannot log in.
+    @ivar scram: SCRAM keys of the same password as text; C{None} for none.
     """
 
     account: Account
     encoded: str | None
+    scram: str | None = None
 
     def __repr__(self) -> str:
         return f"<Credentials of {self.account.address}>"
@@ -61,12 +63,18 @@ class LocalAccounts:
         return found.account if found else None
 
     def credentials(self, login: Address) -> Credentials | None:
-        """The account that logs in with the address, and its password's hash."""
+        """The account that logs in with the address, and what is kept of its password."""
         owner = "name JOIN account ON account.address = name.account"
-        query = f"SELECT {_COLUMNS}, password FROM {owner} WHERE name.address = ?"
+        query = f"SELECT {_COLUMNS}, password, scram FROM {owner} WHERE name.address = ?"
         with self._asking() as database:
             row = database.execute(query, (_key(login),)).fetchone()
-            return Credentials(_account(database, row[:-1]), row[-1]) if row else None
+            return Credentials(_account(database, row[:-2]), *row[-2:]) if row else None
+
+    def secret(self) -> bytes:
+        """Octets that only this file holds, for keys of names that nobody has."""
+        with self._asking() as database:
+            (octets,) = database.execute("SELECT octets FROM secret WHERE name = 'scram'").fetchone()
+            return bytes(octets)
 
     def accounts(self) -> tuple[Account, ...]:
         """All accounts by address."""
@@ -105,24 +113,27 @@ class LocalAccounts:
         with self._changing() as database:
             _check_free(database, (each.account.address for each in accounts))
             for each in accounts:
-                _insert(database, each.account, each.encoded)
+                _insert(database, each.account, each.encoded, each.scram)
 
-    def set_password(self, address: Address, encoded: str) -> None:
+    def set_password(self, address: Address, encoded: str, scram: str | None) -> None:
         """
-        Replace an account's hash.
+        Replace an account's hash and keys.
 
         @raise NoSuchAccount: nothing changed.
         """
         with self._changing() as database:
-            changed = database.execute("UPDATE account SET password = ? WHERE address = ?", (encoded, _key(address)))
+            changed = database.execute(
+                "UPDATE account SET password = ?, scram = ? WHERE address = ?", (encoded, scram, _key(address))
+            )
             if not changed.rowcount:
                 raise NoSuchAccount(str(address))
 
-    def renew_hash(self, address: Address, old: str, new: str) -> None:
-        """Replace a hash by a better one of the same password, unless the password was changed meanwhile."""
+    def renew(self, address: Address, old: str, new: str, scram: str | None) -> None:
+        """Replace hash and keys by better ones of the same password, unless the password was changed meanwhile."""
         with self._changing() as database:
             database.execute(
-                "UPDATE account SET password = ? WHERE address = ? AND password = ?", (new, _key(address), old)
+                "UPDATE account SET password = ?, scram = ? WHERE address = ? AND password = ?",
+                (new, scram, _key(address), old),
             )
 
     def change(self, account: Account) -> None:
@@ -134,11 +145,11 @@ class LocalAccounts:
         """
         key = _key(account.address)
         with self._changing() as database:
-            row = database.execute("SELECT password FROM account WHERE address = ?", (key,)).fetchone()
+            row = database.execute("SELECT password, scram FROM account WHERE address = ?", (key,)).fetchone()
             if row is None:
                 raise NoSuchAccount(str(account.address))
             database.execute("DELETE FROM account WHERE address = ?", (key,))
-            _insert(database, account, row[0])
+            _insert(database, account, *row)
 
     def remove(self, address: Address) -> None:
         """
@@ -201,12 +212,13 @@ def _check_free(database: sqlite3.Connection, addresses: Iterable[Address]) -> N
         seen.add(key)
 
 
-def _insert(database: sqlite3.Connection, account: Account, encoded: str | None) -> None:
+def _insert(database: sqlite3.Connection, account: Account, encoded: str | None, scram: str | None) -> None:
     """Write an account whose own address is free."""
     key = _key(account.address)
     row = (key, encoded, account.plan, account.display_name, account.quota)
     database.execute(
-        "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?)", (*row, account.status.value, account.subscription)
+        "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, account.status.value, account.subscription, scram),
     )
     add_name = "INSERT INTO name VALUES (?, ?, ?)"
     database.execute(add_name, (key, key, 0))

@@ -24,4 +24,6 @@ class LocalDirectoryProvider:
         """See L{IDirectoryProvider.make}."""
         assert isinstance(config, Config)
         settings = config.directory.local
-        return LocalDirectory(settings.file, reactor, settings.hash_threads, config.directory.max_waiting)
+        # Keys are easier to guess from than the hash, so they are not kept for nothing.
+        iterations = settings.scram_iterations if config.login.mechanisms else 0
+        return LocalDirectory(settings.file, reactor, settings.hash_threads, config.directory.max_waiting, iterations)

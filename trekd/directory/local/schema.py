@@ -33,7 +33,17 @@ CREATE TABLE sender (                          -- further addresses from which a
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_ACCOUNTS,)
+_SCRAM = """
+-- SCRAM keys of the same password (RFC 5803 §2), NULL: none yet
+ALTER TABLE account ADD COLUMN scram TEXT;
+CREATE TABLE secret (
+    name   TEXT PRIMARY KEY,                   -- 'scram': from which salts for unknown names are made
+    octets BLOB NOT NULL
+) WITHOUT ROWID;
+INSERT INTO secret VALUES ('scram', randomblob(32));
+"""
+
+MIGRATIONS = (_ACCOUNTS, _SCRAM)
 """Migration n, from 1, makes schema version n (C{PRAGMA user_version}) out of version n - 1."""
 
 

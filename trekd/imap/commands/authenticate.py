@@ -1,18 +1,20 @@
 """
-AUTHENTICATE (RFC 3501 §6.2.2) with an initial response (RFC 4959): PLAIN (RFC 4616) and LOGIN
-(draft-murchison-sasl-login-00).
+AUTHENTICATE (RFC 3501 §6.2.2) with an initial response (RFC 4959): PLAIN (RFC 4616), LOGIN
+(draft-murchison-sasl-login-00), and the mechanisms of the portal, SCRAM-SHA-256 among them (RFC 5802).
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable
 
 from trekd.errors import SyntaxFault
-from trekd.imap.commands.login import PRIVACY_REQUIRED, log_in
+from trekd.imap.commands.login import PRIVACY_REQUIRED, enter, log_in
 from trekd.imap.grammar.commands import Authenticate
 from trekd.imap.grammar.fragments import CommandRefused, ContinuationLine
 from trekd.imap.grammar.parsing import sasl_response
 from trekd.imap.session import Session
+from trekd.portal.interfaces import Caller, IProofExchange
 
 Exchange = Callable[[Session, Authenticate], Awaitable[bytes | None]]
 
@@ -28,10 +30,13 @@ async def authenticate(session: Session, command: Authenticate) -> bytes | None:
     if not session.wire.is_secure:
         return PRIVACY_REQUIRED
     mechanism = MECHANISMS.get(command.mechanism)
-    if mechanism is None:
-        return b"NO [CANNOT] Unknown mechanism"
+    exchange = None if mechanism else _begin(session, command.mechanism)
     try:
-        return await mechanism(session, command)
+        if mechanism is not None:
+            return await mechanism(session, command)
+        if exchange is not None:
+            return await _prove(session, command, exchange)
+        return b"NO [CANNOT] Unknown mechanism"
     except _Cancelled:
         return b"BAD AUTHENTICATE cancelled"
 
@@ -60,6 +65,26 @@ async def _login(session: Session, command: Authenticate) -> bytes | None:
 
 
 MECHANISMS: dict[str, Exchange] = {"PLAIN": _plain, "LOGIN": _login}
+
+
+def _begin(session: Session, mechanism: str) -> IProofExchange | None:
+    wire = session.wire
+    return session.services.mechanisms.begin(mechanism, Caller(wire.peer, "imap", wire.session, wire.tls_state))
+
+
+async def _prove(session: Session, command: Authenticate, exchange: IProofExchange) -> bytes | None:
+    """Two messages of the client, then our own proof, which it answers with nothing (RFC 5802 §5, RFC 4422 §3.4)."""
+    message = command.initial_response
+    if message is None:
+        message = await _respond(session, b"")
+    challenge = await exchange.challenge(message)
+    credentials = exchange.proof(await _respond(session, base64.b64encode(challenge)))
+
+    async def agree() -> None:
+        if await _respond(session, base64.b64encode(credentials.answer)):
+            raise SyntaxFault("empty response")
+
+    return await enter(session, command.tag, credentials, agree)
 
 
 async def _respond(session: Session, challenge: bytes) -> bytes:

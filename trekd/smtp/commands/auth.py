@@ -1,15 +1,17 @@
 """
-AUTH with PLAIN and LOGIN, inside TLS only (RFC 4954 §4, RFC 4616, draft-murchison-sasl-login-00).
+AUTH with PLAIN, LOGIN and the mechanisms of the portal, SCRAM-SHA-256 among them, inside TLS only (RFC 4954 §4,
+RFC 4616, draft-murchison-sasl-login-00, RFC 5802).
 
-Passwords are judged by the portal; here they are only taken apart.
+Passwords and proofs are judged by the portal; here they are only taken apart.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Awaitable, Callable
 
 from trekd.errors import LimitExceeded, SyntaxFault, TrekError
-from trekd.portal.interfaces import PeerPassword
+from trekd.portal.interfaces import Caller, IPeerPassword, IPeerProof, IProofExchange, PeerPassword
 from trekd.smtp import replies
 from trekd.smtp.grammar.commands import Authenticate, base64_text
 from trekd.smtp.grammar.reader import AUTH_LIMIT
@@ -29,29 +31,58 @@ async def auth(session: Session, request: Authenticate) -> None:
         return session.send(replies.NEED_TLS_TO_LOG_IN)
     if session.user is not None:
         return session.send(replies.BAD_SEQUENCE)
-    exchange = _MECHANISMS.get(request.mechanism)
-    if exchange is None:
-        return session.send(replies.NO_SUCH_MECHANISM)
     try:
-        username, password = await exchange(session, request.initial)
+        await _exchange(session, request)
     except Cancelled:
-        return session.send(replies.LOGIN_CANCELLED)
+        session.send(replies.LOGIN_CANCELLED)
     except LimitExceeded:
         return session.end(replies.LINE_WITHOUT_END) if session.stream.fatal else _too_long(session)
-    return await _log_in(session, username, password)
+    return None
 
 
 def _too_long(session: Session) -> None:
     session.send(replies.LOGIN_LINE_TOO_LONG)
 
 
-async def _log_in(session: Session, username: str, password: str) -> None:
-    connection = session.connection
-    credentials = PeerPassword(
-        username, password, connection.peer, session.service.name, connection.session
-    )
+async def _exchange(session: Session, request: Authenticate) -> None:
+    """Run the mechanism that the client chose."""
+    connection, service = session.connection, session.service.name
+    mechanism = _MECHANISMS.get(request.mechanism)
+    if mechanism is not None:
+        username, password = await mechanism(session, request.initial)
+        credentials = PeerPassword(username, password, connection.peer, service, connection.session)
+        return await _log_in(session, credentials)
+    caller = Caller(connection.peer, service, connection.session, connection.tls_state)
+    exchange = session.site.mechanisms.begin(request.mechanism, caller)
+    if exchange is None:
+        return session.send(replies.NO_SUCH_MECHANISM)
+    return await _prove(session, exchange, request.initial)
+
+
+async def _prove(session: Session, exchange: IProofExchange, initial: bytes | None) -> None:
+    """Two messages of the client, then our own proof, which it answers with nothing (RFC 5802 §5, RFC 4422 §3.4)."""
+    message = initial if initial is not None else await _ask(session, b"")
+    credentials = exchange.proof(await _ask(session, await exchange.challenge(message)))
+
+    async def agree() -> None:
+        if await _ask(session, credentials.answer):
+            raise SyntaxFault("empty response")
+
+    await _log_in(session, credentials, agree)
+
+
+async def _log_in(
+    session: Session,
+    credentials: IPeerPassword | IPeerProof,
+    agree: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """
+    Log in.
+
+    @param agree: what the client must agree to before it is logged in; whatever this raises ends the attempt.
+    """
     try:
-        session.user = await connection.log_in(credentials)
+        user = await session.connection.log_in(credentials)
     except TrekError as error:
         session.log_our_fault(error)
         session.send(replies.login_answer(error))
@@ -59,6 +90,13 @@ async def _log_in(session: Session, username: str, password: str) -> None:
         if session.failed_logins >= session.site.config.max_auth_failures:
             session.end(replies.TOO_MANY_ERRORS)
         return
+    try:
+        if agree is not None:
+            await agree()
+    except BaseException:
+        session.connection.withdraw()
+        raise
+    session.user = user
     session.send(replies.LOGGED_IN)
 
 

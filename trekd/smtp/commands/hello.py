@@ -53,5 +53,5 @@ def extensions(session: Session) -> tuple[str, ...]:
     if not service.lmtp and not session.secure and session.connection.can_start_tls:
         offered.append("STARTTLS")
     if service.is_submission and session.secure and session.user is None:
-        offered.append("AUTH PLAIN LOGIN")
+        offered.append(" ".join(("AUTH", "PLAIN", "LOGIN", *session.site.mechanisms.names)))
     return tuple(offered)

@@ -64,6 +64,9 @@ from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
 
 T = TypeVar("T")
 
+_MANY = 100
+"""A search that had to ask so many messages for their text has them indexed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -206,9 +209,12 @@ class SQLiteAccount:
     async def search(self, view: MailboxView, query: Term) -> array[int]:
         """UIDs of the messages in the view that match."""
         self._around.require_open()
-        search = Search(view, query, self._around.reader, self._files)
+        ask = partial(self._shop.indexer.ask, self._files)
+        search = Search(view, query, self._around.reader, self._files, ask)
         while not self._files.removed and not await self._read(search.step):
             self._around.require_open()
+        if search.asked_themselves > _MANY:
+            self._shop.indexer.touch(self._files, soon=True)
         return search.found
 
     async def highest_modseq(self, mailbox: MailboxId, uids: array[int]) -> ModSeq:
@@ -257,6 +263,17 @@ class SQLiteAccount:
             return 0, 0
         octets, messages = (await self._read(_usage))[0]
         return octets, messages
+
+    async def index_text(self, anew: bool = False) -> tuple[int, int]:
+        """Work on the index of messages' text."""
+        self._around.require_open()
+        indexer = self._shop.indexer
+        if self._files.removed or not indexer.is_on:
+            messages = (await self.usage())[1]
+            return messages, messages
+        if anew:
+            await self._shop.threads.read(lambda: indexer.empty(self._files))
+        return await self._shop.threads.read(lambda: indexer.work(self._files))
 
     async def check(self) -> tuple[str, ...]:
         """One line for each invariant that does not hold; changes wait meanwhile."""
@@ -315,6 +332,8 @@ class SQLiteAccount:
         """Take over what a batch did, in the reactor's thread, before its results are delivered."""
         for mailbox, first in committed.arrived:
             self._around.untold.setdefault(mailbox, UID(first))
+        if committed.arrived:
+            self._shop.indexer.touch(self._files)
         for mailbox, _ in committed.deleted:
             self._around.untold.pop(mailbox, None)
             self._shop.views.forget(mailbox)

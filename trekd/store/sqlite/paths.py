@@ -57,6 +57,11 @@ class AccountFiles:
         return self.directory / "mail.db"
 
     @property
+    def text_index(self) -> Path:
+        """The index of its text, which can be made again."""
+        return self.directory / "text.db"
+
+    @property
     def bodies(self) -> Path:
         """The directory of large messages."""
         return self.directory / "bodies"

@@ -36,5 +36,6 @@ class SQLiteStoreProvider:
             section.writer_threads,
             section.body_file_threshold,
             Limits(section.max_mailboxes, section.max_keywords),
+            section.text_index,
         )
         return SQLiteStore(settings, reader, reactor)

@@ -22,6 +22,7 @@ from trekd.store.sqlite.arrival import remove_bodies
 from trekd.store.sqlite.batches import Batch, Committed, Operation, failure_of_batch
 from trekd.store.sqlite.connections import Connections
 from trekd.store.sqlite.database import Database
+from trekd.store.sqlite.indexing import Indexer
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.threads import Threads, caught
 from trekd.store.sqlite.transactions import Limits, Transaction
@@ -52,6 +53,7 @@ class Workshop:
     call_in_reactor: Callable[..., object]
     threshold: int
     failpoint: Callable[[str], None]
+    indexer: Indexer
 
 
 class WriteQueue:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from trekd.errors import NoSuchMailbox, StoreCorrupt
@@ -15,11 +15,12 @@ from trekd.store.interfaces import (
     MailboxView,
     MessageReader,
 )
-from trekd.store.matching import FOLDED_FIELDS, Predicate, needs_octets, predicate
+from trekd.store.matching import FOLDED_FIELDS, Predicate, leaves, needs_octets, predicate
 from trekd.store.sqlite import flags as flag_lists
 from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.database import Database, Value, value
 from trekd.store.sqlite.paths import AccountFiles
+from trekd.store.sqlite.textindex import Answers
 from trekd.store.terms import (
     AllOf,
     AnyOf,
@@ -42,16 +43,28 @@ AT_ONCE = 32
 STEP_SECONDS = 0.05
 
 
-class Search:
-    """One search under way; L{step} is called in reader threads, one call at a time."""
+Ask = Callable[[list[BodyText]], Answers]
+"""What the index of the account's text knows of some terms; called in reader threads."""
 
-    def __init__(self, view: MailboxView, query: Term, reader: MessageReader, files: AccountFiles) -> None:
+
+class Search:
+    """
+    One search under way; L{step} is called in reader threads, one call at a time.
+
+    Text is sought in the index; messages that it does not know are asked themselves.
+
+    @ivar asked_themselves: how many messages were looked at one by one for their text.
+    """
+
+    def __init__(self, view: MailboxView, query: Term, reader: MessageReader, files: AccountFiles, ask: Ask) -> None:
         self._view = view
+        self._query = query
+        self._reader = reader
         self._files = files
-        self._sql, self._parameters, rest = _compiled(query, reader)
-        self._matches: Predicate | None = predicate(AllOf(rest), reader) if rest else None
-        self._candidates: list[int] | None = None
+        self._ask = ask
+        self._runs: list[_Run] | None = None
         self._base = 0
+        self.asked_themselves = 0
         self.found: array[int] = array("I")
 
     def step(self, database: Database) -> bool:
@@ -60,30 +73,57 @@ class Search:
 
         @return: whether that was all; then C{found} has the UIDs, ascending.
         """
-        if self._candidates is None:
-            self._candidates = self._narrowed(database)
-        if self._matches is None:
-            self.found = array("I", self._candidates)
-            return True
+        if self._runs is None:
+            self._runs = self._narrowed(database)
         end = time.monotonic() + STEP_SECONDS
-        while self._candidates and time.monotonic() < end:
-            some, self._candidates = self._candidates[:AT_ONCE], self._candidates[AT_ONCE:]
-            self.found.extend(self._matching(database, some, self._matches))
-        return not self._candidates
+        while self._runs and time.monotonic() < end:
+            run = self._runs[-1]
+            if run.matches is None:
+                self.found.extend(run.candidates)
+                run.candidates = []
+            some, run.candidates = run.candidates[:AT_ONCE], run.candidates[AT_ONCE:]
+            if some and run.matches is not None:
+                self.found.extend(self._matching(database, some, run.matches))
+                self.asked_themselves += len(some)
+            if not run.candidates:
+                self._runs.pop()
+        if not self._runs:
+            self.found = array("I", sorted(self.found))
+        return not self._runs
 
-    def _narrowed(self, database: Database) -> list[int]:
-        """UIDs of the view's messages that the part in SQL matches."""
+    def _narrowed(self, database: Database) -> list[_Run]:
+        """
+        The view's messages that the parts in SQL match: those that the index knows, and the others.
+
+        The index is asked first: what it does not know then is there when the database is read.
+        """
         if not self._view.uids:
             return []
+        texts = list(dict.fromkeys(_texts(self._query)))
+        answers = self._ask(texts) if texts else None
         try:
             self._base = mailboxes.identified(database, self._view.mailbox).base
         except NoSuchMailbox:
             return []
+        if answers is None or not answers.found:
+            return [self._run(database, _Compiler(self._reader))]
+        known = _Compiler(self._reader, answers.found)
+        known.require_known(answers)
+        unknown = _Compiler(self._reader)
+        unknown.require_unknown(answers)
+        return [self._run(database, known), self._run(database, unknown)]
+
+    def _run(self, database: Database, compiler: _Compiler) -> _Run:
+        sql, rest = compiler.compiled(self._query)
+        matches = predicate(AllOf(rest), self._reader) if rest else None
+        return _Run(self._uids(database, sql, compiler.parameters), matches)
+
+    def _uids(self, database: Database, sql: str, parameters: list[Value]) -> list[int]:
         uids = value(
             database,
             "SELECT group_concat(key & 4294967295) FROM (SELECT slot.key AS key FROM slot CROSS JOIN email"
-            f" ON email.id = slot.email WHERE slot.key BETWEEN ?1 + 1 AND ?1 + ?2 AND {self._sql} ORDER BY slot.key)",
-            (self._base, self._view.uids[-1], *self._parameters),
+            f" ON email.id = slot.email WHERE slot.key BETWEEN ?1 + 1 AND ?1 + ?2 AND {sql} ORDER BY slot.key)",
+            (self._base, self._view.uids[-1], *parameters),
         )
         return json.loads(f"[{uids or ''}]")  # type: ignore[no-any-return]
 
@@ -104,6 +144,18 @@ class Search:
             except _Expunged:
                 pass
         return found
+
+
+@dataclass(slots=True)
+class _Run:
+    """
+    Messages still to be judged, by UID.
+
+    @ivar matches: what has to be asked of each; C{None} for nothing.
+    """
+
+    candidates: list[int]
+    matches: Predicate | None
 
 
 class _Expunged(Exception):
@@ -162,23 +214,9 @@ class _Candidate:
             raise _Expunged from None
 
 
-def _compiled(query: Term, reader: MessageReader) -> tuple[str, list[Value], tuple[Term, ...]]:
-    """
-    A query in SQL, as far as that goes.
-
-    @return: a condition whose parameters begin at C{?3}, its parameters, and the terms that are left: all of them must
-        match too.
-    """
-    conditions, rest = ["1"], []
-    compiler = _Compiler(reader)
-    nodes = 0
-    for term in _conjuncts(query):
-        nodes += _nodes(term)
-        if needs_octets(term) or nodes > MOST_NODES:
-            rest.append(term)
-        else:
-            conditions.append(compiler.condition(term))
-    return " AND ".join(conditions), compiler.parameters, tuple(rest)
+def _texts(query: Term) -> list[BodyText]:
+    """The texts sought in bodies."""
+    return [leaf for leaf in leaves(query) if isinstance(leaf, BodyText) and leaf.text]
 
 
 def _conjuncts(query: Term) -> list[Term]:
@@ -204,9 +242,37 @@ class _Compiler:
     @ivar parameters: from C{?3} on.
     """
 
-    def __init__(self, reader: MessageReader) -> None:
+    def __init__(self, reader: MessageReader, found: dict[BodyText, list[int]] | None = None) -> None:
+        """@param found: the messages that have some texts, as row numbers."""
         self._reader = reader
+        self._found = found or {}
+        self._conditions = ["1"]
         self.parameters: list[Value] = []
+
+    def require_known(self, answers: Answers) -> None:
+        """Look only at messages that the index knows."""
+        self._conditions.append(f"slot.email <= {self._parameter(answers.known)}")
+        self._conditions.append(f"NOT {self._among(answers.partial)}")
+
+    def require_unknown(self, answers: Answers) -> None:
+        """Look only at the others."""
+        self._conditions.append(f"(slot.email > {self._parameter(answers.known)} OR {self._among(answers.partial)})")
+
+    def compiled(self, query: Term) -> tuple[str, tuple[Term, ...]]:
+        """
+        A query in SQL, as far as that goes.
+
+        @return: a condition, and the terms that are left: all of them must match too.
+        """
+        conditions, rest = list(self._conditions), []
+        nodes = 0
+        for term in _conjuncts(query):
+            nodes += _nodes(term)
+            if nodes > MOST_NODES or any(needs_octets(leaf) and leaf not in self._found for leaf in leaves(term)):
+                rest.append(term)
+            else:
+                conditions.append(self.condition(term))
+        return " AND ".join(conditions), tuple(rest)
 
     def condition(self, term: Term) -> str:
         """The term's condition."""
@@ -232,9 +298,15 @@ class _Compiler:
             case HeaderText(field, text) if field.lower() in FOLDED_FIELDS:
                 needle = self._reader.fold(text).encode("utf-8", "replace").decode("utf-8")
                 return f"(instr(email.{field.lower()}_key, {self._parameter(needle)}) > 0)"
+            case BodyText() if term in self._found:
+                return self._among(self._found[term])
             case BodyText() | HeaderText():
                 return "1"  # BodyText of no text, which every message has
         raise AssertionError(term)
+
+    def _among(self, emails: Sequence[int]) -> str:
+        """The message is one of these."""
+        return f"(slot.email IN (SELECT value FROM json_each({self._parameter(json.dumps(list(emails)))})))"
 
     def _flag(self, flag: Flag) -> str:
         bit = flag_lists.BITS.get(flag)

@@ -7,6 +7,7 @@ The files under the data directory::
     incoming/                   messages that are arriving
     accounts/ADDRESS/mail.db    one account's database, with its write-ahead log beside it
     accounts/ADDRESS/bodies/    one file for each large message
+    accounts/ADDRESS/text.db    index of the messages' text, which can be made again
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from trekd.store.sinks import FileSink, remove_leftovers
 from trekd.store.sqlite.account import SQLiteAccount, Surroundings
 from trekd.store.sqlite.connections import Connections
 from trekd.store.sqlite.database import library, value
+from trekd.store.sqlite.indexing import Indexer
 from trekd.store.sqlite.opening import make_ready
 from trekd.store.sqlite.paths import AccountFiles, principal_of, sync_directory
 from trekd.store.sqlite.queue import Workshop
@@ -49,6 +51,7 @@ class Settings:
     @ivar engine: C{apsw}, C{sqlite3} or C{auto}.
     @ivar open_databases: idle connections kept.
     @ivar body_file_threshold: octets; larger messages get files.
+    @ivar text_index: whether the text of messages is indexed.
     """
 
     data_dir: Path
@@ -58,6 +61,7 @@ class Settings:
     writer_threads: int = 4
     body_file_threshold: int = 64 * 1024
     limits: Limits = field(default_factory=Limits)
+    text_index: bool = True
 
 
 def _pass(moment: str) -> None:
@@ -98,6 +102,7 @@ class SQLiteStore:
             reactor.callFromThread,
             settings.body_file_threshold,
             failpoint,
+            Indexer(self._open_database, self._connections, reader, settings.text_index),
         )
         self._shop = shop
         self._surroundings = Surroundings(shop, reader, self._feed, self._untold, self._require_open)
@@ -142,6 +147,7 @@ class SQLiteStore:
             return
         self.is_closed = True
         await self._threads.idle()
+        self._shop.indexer.stop()
         await self._threads.write(self._connections.close)
         self._threads.stop()
         os.close(self._lock)

@@ -1,0 +1,71 @@
+"""
+What reports tell of cards: properties, and CARDDAV:address-data (RFC 6352 §10.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from trekd.calendar.contentlines import write
+from trekd.calendar.vcard import Card, card_of, read_card
+from trekd.calendar.vcardconversion import converted
+from trekd.calendar.vcardfilters import part_of
+from trekd.dav.contacts.books import contents_of, version_of
+from trekd.dav.contacts.requests import ADDRESS_ELEMENT, AddressWanted, Wanted
+from trekd.dav.exchange import Exchange
+from trekd.dav.multistatus import response
+from trekd.dav.nodes import CollectionNode
+from trekd.dav.properties import Selection
+from trekd.dav.xml.writing import escape, tags
+from trekd.store.collections import ItemState
+
+_OPEN, _CLOSE = tags(ADDRESS_ELEMENT)
+_OPENINGS = {
+    "3.0": _OPEN,
+    "4.0": _OPEN[:-1] + b' content-type="text/vcard" version="4.0">',
+}
+"""What is said of a card's form; 3.0 is taken for granted (RFC 6352 §10.4)."""
+
+
+def address_element(octets: bytes, version: str, wanted: AddressWanted) -> bytes:
+    """
+    A card as an answer holds it.
+
+    @param version: in which it is stored.
+    """
+    asked = wanted.version or version
+    if asked != version or wanted.parts:
+        octets = _as_wanted(read_card(octets), asked, wanted)
+    return _OPENINGS[asked] + escape(octets.decode("utf-8", "replace")) + _CLOSE
+
+
+def _as_wanted(card: Card, version: str, wanted: AddressWanted) -> bytes:
+    tree = converted(card, version)
+    return part_of(card_of(tree).tree, wanted.parts) if wanted.parts else write(tree)
+
+
+def _elements(cards: Sequence[tuple[ItemState, bytes]], wanted: AddressWanted) -> list[bytes]:
+    return [address_element(octets, version_of(state), wanted) for state, octets in cards]
+
+
+async def told(
+    exchange: Exchange, book: CollectionNode, states: Sequence[ItemState], wanted: Wanted
+) -> AsyncIterator[bytes]:
+    """C{DAV:response} of stored cards, in pieces."""
+    selection = Selection(exchange, wanted.properties)
+    if wanted.address is None:
+        async for piece in selection.of_items(book, states):
+            yield piece
+        return
+    is_changed = bool(wanted.address.parts or wanted.address.version)
+    async for cards in contents_of(book.shelf, book, states):
+        if is_changed:
+            elements = await exchange.site.off_reactor(_elements, cards, wanted.address)
+        else:
+            elements = _elements(cards, wanted.address)
+        pieces = []
+        for (state, _), card in zip(cards, elements, strict=True):
+            node = book.item(state)
+            found, missing = await selection.sorted_out(node)
+            pieces.append(response(node.path, found + card, missing, exchange.is_minimal))
+        yield b"".join(pieces)
