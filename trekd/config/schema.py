@@ -333,6 +333,11 @@ class DAVConfig:
     max_attendees: int = setting(
         COUNT, 500, "People whom one entry may invite; each of them gets a copy.", at_least=10, at_most=2000
     )
+    free_busy: str = setting(
+        choice("domain", "host", "shared"),
+        "domain",
+        "Who may ask when an account is busy: accounts of its domain, all of this host, or those that it lets know.",
+    )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY
     )
