@@ -12,6 +12,7 @@ from trekd.dav.exchange import Site
 from trekd.dav.locks import LockTable
 from trekd.dav.resource import DAVResource
 from trekd.dav.scheduling.journal import FileJournal
+from trekd.dav.scheduling.mailin import MailWitness
 from trekd.dav.scheduling.scheduler import Scheduler
 from trekd.dav.tree import tables
 
@@ -35,4 +36,6 @@ def dav_resource(host: Host) -> DAVResource:
     journal = FileJournal(Path(config.server.data_dir) / "scheduling", in_thread)
     scheduler = site.parts[Scheduler] = Scheduler(site, host.mail_out.flow, journal)
     host.parts = (*host.parts, scheduler)
+    if config.dav.invitations_by_mail:
+        host.mail_out.flow.witness = MailWitness(scheduler)
     return DAVResource(site)

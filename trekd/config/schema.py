@@ -338,6 +338,9 @@ class DAVConfig:
         "domain",
         "Who may ask when an account is busy: accounts of its domain, all of this host, or those that it lets know.",
     )
+    invitations_by_mail: bool = setting(
+        SWITCH, True, "Enter invitations and answers that come by mail into calendars, where their sender is verified."
+    )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY
     )
