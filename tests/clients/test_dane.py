@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import smtplib
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from tests.clients.daemon import PASSWORD, Daemon, free_ports
+from tests.clients.hostile import wait_until
 from tests.clients.postfix import Postfix, require_postfix
 from tests.clients.unbound import Unbound
 from tests.fakes.certificates import make_certificate
@@ -144,13 +144,6 @@ def submit(daemon: Daemon, domain: str) -> None:
         client.sendmail("alice@example.com", [f"bob@{domain}.example"], message)
 
 
-def until(condition: Callable[[], bool], daemon: Daemon) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, daemon.log
-        time.sleep(0.1)
-
-
 def waits(daemon: Daemon, domain: str) -> str:
     """Why mail for a domain waits, once it was tried."""
     replies: list[str] = []
@@ -161,7 +154,7 @@ def waits(daemon: Daemon, domain: str) -> str:
         replies[:] = [one["reply"] for one in entries if one["attempts"]]
         return bool(replies)
 
-    until(is_there, daemon)
+    wait_until(is_there, PATIENCE)
     return replies[0]
 
 
@@ -177,7 +170,7 @@ def test_mail_goes_to_the_key_that_the_zone_promises(world: World, daemon: Daemo
     row = demanded(daemon, "good")
     assert (row["security"], row["policy"], row["records"]) == ("dane", "tlsa", [f"3 1 1 {world.digest}"])
     submit(daemon, "good")
-    until(lambda: bool(world.arrived("good")), daemon)
+    wait_until(lambda: bool(world.arrived("good")), PATIENCE)
     assert "using TLSv1.3" in world.arrived("good")[0]
     (counted,) = daemon.trekctl_json("tls-policy", "good.example")["sessions"]  # type: ignore[call-overload, index]
     assert (counted["policy"], counted["result"], counted["sessions"]) == ("tlsa", "success", 1)
@@ -206,7 +199,7 @@ def test_a_signed_domain_without_records_gets_its_mail(world: World, daemon: Dae
     told: Any = daemon.trekctl_json("tls-policy", "none.example")
     assert told["secure"] and told["exchangers"][0]["security"] == "opportunistic"
     submit(daemon, "none")
-    until(lambda: bool(world.arrived("none")), daemon)
+    wait_until(lambda: bool(world.arrived("none")), PATIENCE)
 
 
 def test_nothing_goes_in_clear_to_a_server_that_lost_its_tls(world: World) -> None:

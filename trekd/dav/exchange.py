@@ -40,6 +40,7 @@ class Site:
     @ivar quota: an account's quota in octets, 0 for no limit.
     @ivar clock: runs evenly; C{time_of_day}: Unix seconds, which somebody may set.
     @ivar off_reactor: run a function in a thread: C{await off_reactor(function, *arguments)}.
+    @ivar parts: what extensions keep for all requests, by its class.
     """
 
     hostname: str
@@ -53,6 +54,7 @@ class Site:
     off_reactor: Callable[..., Awaitable[Any]]
     locks: LockTable
     tables: Tables
+    parts: dict[type, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

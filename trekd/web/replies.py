@@ -67,7 +67,7 @@ _ANSWERS: dict[type[TrekError], Answer] = {
     MessageTooLarge: (409, "message-too-large", lambda error: f"a message is larger than {error.limit} octets"),
     LimitReached: (409, "limit-reached", _about("the account has as many as it may have")),
     NotPermitted: (409, "not-permitted", _about("{}")),
-    NoSuchCollection: (404, "no-such-collection", _about("there is no calendar or address book {}, or several")),
+    NoSuchCollection: (404, "no-such-collection", _about("there is no calendar or address book {}")),
     InvalidCalendar: (422, "invalid-calendar", lambda error: f"no valid iCalendar: {error.reason}"),
     InvalidCalendarObject: (422, "invalid-entry", lambda error: f"cannot be one entry: {error.reason}"),
     InvalidCard: (422, "invalid-card", lambda error: f"no valid vCard: {error.reason}"),

@@ -225,3 +225,28 @@ def test_other_servers_may_err_only_so_often() -> None:
     server.ask(b"MAIL FROM:<a@elsewhere.example>")
     answers = server.ask(*(b"RCPT TO:<guess%d@example.com>" % number for number in range(30)))
     assert answers.count(b"550 5.1.1") == 20 and b"421 4.7.0" in answers
+
+
+@pytest.mark.parametrize(
+    ("spf", "dmarc", "author"),
+    [
+        ("none", "pass", "bank.example"),
+        ("fail", "pass", "bank.example"),
+        ("pass", "fail", ""),
+        ("pass", "none", ""),  # alice@example.com is not of bank.example
+        ("none", "none", ""),
+        ("none", "temperror", ""),
+    ],
+)
+def test_the_author_is_known_where_the_domain_vouches_for_it(spf: str, dmarc: str, author: str) -> None:
+    """RFC 7489 §3.1: what is told on is aligned with From."""
+    server = Server(reception(FakeVerifier(spf=spf, dmarc=dmarc)))
+    assert server.submit(MESSAGE).startswith(b"250")
+    assert server.site.flow.accepted[-1][0].author == author
+
+
+def test_an_author_over_lmtp_is_known_where_the_configuration_says_so() -> None:
+    for is_trusted, author in ((False, ""), (True, "bank.example")):
+        server = Server(reception(None, lmtp_verified=is_trusted), LMTP)
+        assert server.submit(MESSAGE).startswith(b"250")
+        assert server.site.flow.accepted[-1][0].author == author

@@ -7,7 +7,7 @@ from __future__ import annotations
 from trekd.dav.conditions import is_not_modified, require_conditions, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
-from trekd.dav.live import http_date, quoted_etag
+from trekd.dav.live import http_date, quoted_etag, schedule_tag
 from trekd.dav.methods.ranges import Parts, Span, pieces, read_ranges
 from trekd.dav.nodes import CollectionNode, ItemNode, find_required, require
 from trekd.portal.access import Permission
@@ -34,8 +34,8 @@ async def perform(exchange: Exchange) -> Answer:
     if is_not_modified(exchange, node):
         return Answer(304, b"", validators(node.state))
     other_form = node.collection.kind(exchange).other_form
-    found = None if other_form is None else await other_form(exchange, node)
-    return found or await item_answer(exchange, node)
+    given = None if other_form is None else await other_form(exchange, node)
+    return given or await item_answer(exchange, node)
 
 
 def _require_match(exchange: Exchange, node: ItemNode) -> None:
@@ -52,8 +52,7 @@ def validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"private, no-cache"),
     ]
-    if state.schedule_tag:
-        fields.append((b"schedule-tag", b'"' + state.schedule_tag.encode() + b'"'))
+    fields += schedule_tag(state)
     return tuple(fields)
 
 
