@@ -38,6 +38,7 @@ bench: $(VENV)/ready
 	$(PY) -m bench
 	$(PY) -m bench.delivery
 	$(PY) -m bench.large
+	$(PY) -m bench.dav
 
 tools:
 	@tests/tools/programs.sh

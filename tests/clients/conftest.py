@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,26 @@ def own_daemon(tmp_path: Path) -> Iterator[Daemon]:
     made = _with_accounts(tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture
+def small_disk(own_daemon: Daemon) -> Iterator[Daemon]:
+    """A daemon whose directory, with accounts, is a file system of 8 MB."""
+    path = own_daemon.directory / "data"
+    moved = own_daemon.directory / "accounts"
+    path.rename(moved)
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(path)]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("NOT TESTED: a file system of limited size can be mounted by root only")
+    try:
+        subprocess.run(["cp", "-a", f"{moved}/.", str(path)], check=True)
+        yield own_daemon
+    finally:
+        own_daemon.close()
+        subprocess.run(["umount", str(path)], check=True)
 
 
 def _with_accounts(directory: Path) -> Daemon:

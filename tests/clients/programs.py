@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 
 def require(program: str) -> str:
-    """The program's path; without it the test is skipped, in CI failed."""
-    path = shutil.which(program)
+    """The program's path, beside Python's own programs first; without it the test is skipped, in CI failed."""
+    path = shutil.which(program, path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])))
     if path is not None:
         return path
     if os.environ.get("CI") == "true":

@@ -137,3 +137,15 @@ def test_shares_outlive_the_daemon(daemon: Daemon) -> None:
     assert b"#112233FF" in bob.ask("PROPFIND", MOUNT, wanted, "Depth: 0")[1]
     assert b"#112233FF" not in alice.ask("PROPFIND", WORK, wanted, "Depth: 0")[1]
     give(alice)
+
+
+def test_an_administrator_shares(daemon: Daemon) -> None:
+    bob = Person(daemon, "bob")
+    assert "bob@example.com reads" in daemon.trekctl(
+        "share", "add", "alice@example.com", "addressbooks/contacts", "bob@example.com"
+    )
+    shown = "/dav/addressbooks/bob@example.com/contacts-alice@example.com/"
+    assert shown in bob.listing("/dav/addressbooks/bob@example.com/")
+    assert "addressbooks/contacts" in daemon.trekctl("share", "list", "alice@example.com")
+    daemon.trekctl("share", "remove", "alice@example.com", "addressbooks/contacts", "bob@example.com")
+    assert shown not in bob.listing("/dav/addressbooks/bob@example.com/")

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.daemon import PASSWORD, Daemon
-from tests.clients.hostile import IMAP, SMTP, Line, answer_time, bounded_memory, wait_until
+from tests.clients.hostile import IMAP, SMTP, Line, answer_time, bounded_memory, has_clean_log, wait_until
 
 MB = 1_000_000
 PROMPT = 2.0
@@ -25,9 +25,7 @@ HEADER = b"From: alice@example.com\r\nTo: bob@example.com\r\nSubject: x\r\n"
 def clean_log(daemon: Daemon) -> Iterator[None]:
     """Nothing of all this is an error of ours, and no password is ever logged."""
     yield
-    assert "Traceback" not in daemon.log
-    for secret in (PASSWORD, "tr0ub4dor", base64.b64encode(PASSWORD.encode()).decode().rstrip("=")):
-        assert secret not in daemon.log
+    assert has_clean_log(daemon)
 
 
 @pytest.fixture
@@ -455,26 +453,6 @@ def test_a_bomb_is_shown_in_every_form(daemon: Daemon, neighbour: IMAP, bomb: st
 
 
 # --- The disk is full --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(own_daemon: Daemon) -> Iterator[Daemon]:
-    """A daemon whose directory, with accounts, is a file system of 8 MB."""
-    path = own_daemon.directory / "data"
-    moved = own_daemon.directory / "accounts"
-    path.rename(moved)
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "tmpfs", str(path)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("NOT TESTED: a file system of limited size can be mounted by root only")
-    try:
-        subprocess.run(["cp", "-a", f"{moved}/.", str(path)], check=True)
-        yield own_daemon
-    finally:
-        own_daemon.close()
-        subprocess.run(["umount", str(path)], check=True)
 
 
 def test_a_full_disk_loses_nothing_and_ends(small_disk: Daemon) -> None:

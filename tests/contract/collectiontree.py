@@ -37,6 +37,37 @@ class TreeRules(CollectionCase):
 
         reactor.run(scenario())
 
+    def test_what_changes_at_once_is_seen(self, reactor: PumpedReactor, shelf: ICollections) -> None:
+        """The first look, and changes before and behind it, asked for in one turn."""
+        changes = [reactor.start(make(shelf, name)) for name in ("a", "b")]
+        look = reactor.start(shelf.collections())
+        changes += [reactor.start(make(shelf, name)) for name in ("c", "d")]
+        for change in changes:
+            reactor.finish(change)
+        assert {"a", "b"} <= {state.name for state in reactor.finish(look)}
+        assert [name for name, _ in reactor.run(tree(shelf))] == ["a", "b", "c", "d"]
+
+    def test_counters_follow_each_change(self, reactor: PumpedReactor, shelf: ICollections) -> None:
+        async def scenario() -> None:
+            root, other = await make(shelf, "files", FILES), await make(shelf, "work")
+            inner = await make(shelf, "a", FILES, root)
+            await shelf.put(inner, item("x", b"12345", uid=""))
+            before = {state.id: state for state in await shelf.collections()}
+            await shelf.put(inner, item("x", b"123", uid=""))
+            await shelf.put(inner, item("y", b"1", uid=""))
+            after = {state.id: state for state in await shelf.collections()}
+            assert (after[inner].items, after[inner].octets) == (2, 4)
+            assert after[inner].modseq > before[inner].modseq
+            assert (after[root], after[other]) == (before[root], before[other])
+            await shelf.remove_item(inner, "y")
+            await shelf.move_collection(inner, root, "z")
+            assert await tree(shelf) == [("files", None), ("work", None), ("z", root)]
+            assert (await shelf.collections())[2].items == 1
+            await shelf.remove_collection(root)
+            assert await tree(shelf) == [("work", None)]
+
+        reactor.run(scenario())
+
     def test_names_are_unique_among_one_kind(self, reactor: PumpedReactor, shelf: ICollections) -> None:
         async def scenario() -> None:
             first = await make(shelf, "home")

@@ -173,6 +173,31 @@ class ItemRules(CollectionCase):
 
         reactor.run(scenario())
 
+    def test_large_items_are_copied_as_they_are_when_their_turn_comes(
+        self, reactor: PumpedReactor, shelf: ICollections
+    ) -> None:
+        """Nothing that was begun for a copy stays behind when it fails, or when its source is another one by then."""
+        root = reactor.run(make(shelf, "files", CollectionKind.FILES))
+        reactor.run(shelf.put(root, item("x", b"1" * 20_000, uid="")))
+        work = [
+            reactor.start(shelf.put(root, item("other", b"o" * 20_000, uid=""))),
+            reactor.start(shelf.copy_item(root, "x", root, "a")),
+            reactor.start(shelf.put(root, item("x", b"2" * 20_000, uid=""))),
+            reactor.start(shelf.copy_item(root, "x", root, "b")),
+            reactor.start(shelf.copy_item(root, "x", root, "x")),
+            reactor.start(shelf.put(root, item("x", b"small", uid=""))),
+            reactor.start(shelf.copy_item(root, "x", root, "c")),
+        ]
+        refused = reactor.start(shelf.copy_item(root, "other", root, "a", ABSENT))
+        for each in work:
+            reactor.finish(each)
+        with pytest.raises(ConditionFailed):
+            reactor.finish(refused)
+        found = {state.name: octets for state, octets in reactor.run(shelf.contents(root, ("a", "b", "c", "x")))}
+        assert found == {"a": b"1" * 20_000, "b": b"2" * 20_000, "c": b"small", "x": b"small"}
+        reactor.run(shelf.remove_item(root, "b"))
+        assert [octets[:1] for _, octets in reactor.run(shelf.contents(root, ("a", "b")))] == [b"1"]
+
     def test_dead_properties_do_not_change_the_etag(
         self, reactor: PumpedReactor, shelf: ICollections, calendar: CollectionId
     ) -> None:

@@ -39,6 +39,17 @@ async def names(account: IAccountStore) -> list[str]:
 class MailboxRules(StoreCase):
     """Tests of mailboxes."""
 
+    def test_what_arrives_beside_the_first_look_is_counted(
+        self, reactor: PumpedReactor, alice: IAccountStore
+    ) -> None:
+        first = reactor.start(alice.append(INBOX, [message()]))
+        look = reactor.start(alice.mailbox(INBOX))
+        second = reactor.start(alice.append(INBOX, [message()]))
+        for arrival in (first, second):
+            reactor.finish(arrival)
+        assert reactor.finish(look).total in (1, 2)
+        assert reactor.run(alice.mailbox(INBOX)).total == 2
+
     async def test_new_account_has_its_first_mailboxes(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
         """INBOX first, special uses of RFC 6154, all subscribed and empty."""
         states = await alice.mailboxes()

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
 from tests.fakes.mime import PlainReader
+from trekd.assembly.entries import entry_rules
 from trekd.config.schema import PLANS, Config, LimitsConfig, ServerConfig
 from trekd.directory.interfaces import (
     Account,
@@ -131,6 +133,7 @@ class Administered:
             "reload": self._reload,
             "failures": lambda: {"203.0.113.7": 3},
             "forgive": self.forgiven.append,
+            "entries": entry_rules(maybeDeferred),
         }
         self.operations = Operations(Collaborators(**{**settings, **collaborators}))
 

@@ -89,6 +89,11 @@ class FakeDirectory:
         entries = (DirectoryEntry(each.address, each.display_name) for each in self.accounts.values())
         return tuple(each for each in entries if text in f"{each.display_name} {each.address}".casefold())[:limit]
 
+    async def describe(self, address: Address) -> DirectoryEntry | None:
+        """See L{IDirectory}."""
+        account = self.accounts.get(str(address).lower())
+        return None if account is None else DirectoryEntry(account.address, account.display_name)
+
 
 class FakeReactor(Clock):
     """A clock whose calls from threads are made at once, or, after L{delay_calls}, when it is advanced."""

@@ -14,14 +14,29 @@ from trekd.dav.resource import DAVResource
 from trekd.dav.scheduling.journal import FileJournal
 from trekd.dav.scheduling.mailin import MailWitness
 from trekd.dav.scheduling.scheduler import Scheduler
+from trekd.dav.sharing.administration import Shares
 from trekd.dav.tree import tables
 
 
 def dav_resource(host: Host) -> DAVResource:
     """The resource that every C{https} listener shares; its scheduler starts and ends with the host."""
+    site = _site(host)
+    journal = FileJournal(Path(host.config.server.data_dir) / "scheduling", in_thread_of(host.reactor))
+    scheduler = site.parts[Scheduler] = Scheduler(site, host.mail_out.flow, journal)
+    host.parts = (*host.parts, scheduler)
+    if host.config.dav.invitations_by_mail:
+        host.mail_out.flow.witness = MailWitness(scheduler)
+    return DAVResource(site)
+
+
+def shares(host: Host) -> Shares:
+    """What C{trekctl share} changes; it asks for no locks."""
+    return Shares(_site(host))
+
+
+def _site(host: Host) -> Site:
     accounts, config = host.accounts, host.config
-    in_thread = in_thread_of(host.reactor)
-    site = Site(
+    return Site(
         hostname=config.server.hostname,
         config=config.dav,
         portal=accounts.portal,
@@ -29,13 +44,8 @@ def dav_resource(host: Host) -> DAVResource:
         store=accounts.store,
         quota=accounts.plans.quota,
         clock=host.reactor,
-        off_reactor=in_thread,
+        time_of_day=host.time_of_day.seconds,
+        off_reactor=in_thread_of(host.reactor),
         locks=LockTable(host.reactor, config.dav.max_locks),
         tables=tables(),
     )
-    journal = FileJournal(Path(config.server.data_dir) / "scheduling", in_thread)
-    scheduler = site.parts[Scheduler] = Scheduler(site, host.mail_out.flow, journal)
-    host.parts = (*host.parts, scheduler)
-    if config.dav.invitations_by_mail:
-        host.mail_out.flow.witness = MailWitness(scheduler)
-    return DAVResource(site)

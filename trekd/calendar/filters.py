@@ -32,6 +32,7 @@ _TIMED_COMPONENTS = frozenset((*KINDS, "AVAILABLE", "VALARM"))
 _INSTANCE_PROPERTIES = frozenset(("DTSTART", "DTEND", "DUE"))
 _TIMED_PROPERTIES = _INSTANCE_PROPERTIES | {"COMPLETED", "CREATED", "DTSTAMP", "LAST-MODIFIED"}
 _INDEXED = frozenset(("UID", "SUMMARY", "DESCRIPTION", "LOCATION", "COMMENT"))
+_PEOPLE = frozenset(("ATTENDEE", "ORGANIZER"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +169,26 @@ def index_text(wanted: CompFilter) -> tuple[str, str] | None:
         if inner.name in KINDS and not inner.is_not_defined:
             for each in inner.props:
                 asked = each.match
-                if each.name in _INDEXED and not each.is_not_defined and asked and asked.text and not asked.negate:
+                if each.is_not_defined or not asked or not asked.text or asked.negate:
+                    continue
+                if each.name in _INDEXED:
                     return each.name, fold(asked.text)
+                if each.name in _PEOPLE and (address := _address_part(fold(asked.text))):
+                    return each.name, address
     return None
+
+
+def _address_part(text: str) -> str:
+    """
+    What an address has to hold for a text to be in its C{mailto:} URI, which the index keeps without its scheme.
+
+    @param text: folded.
+    @return: C{""} when the scheme alone may hold it, or it would be escaped there.
+    """
+    scheme, colon, rest = text.strip().partition(":")
+    if any(each in text for each in "\\,;\n") or (not colon and scheme in "mailto"):
+        return ""
+    return rest.strip() if colon and "mailto".endswith(scheme) else text.strip()
 
 
 class _Question:

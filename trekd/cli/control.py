@@ -31,7 +31,7 @@ class Control(Protocol):
     def follow(self, method: str, path: Path, body: object = None, **query: str) -> Iterator[Any]:
         """Do what gives JSON values one by one."""
 
-    def fetch(self, path: Path) -> BinaryIO:
+    def fetch(self, path: Path, **query: str) -> BinaryIO:
         """Get octets as a stream to read."""
 
     def close(self) -> None:
@@ -94,10 +94,10 @@ class DaemonControl:
             for line in self._request(method, path, body, query):
                 yield checked(json.loads(line))
 
-    def fetch(self, path: Path) -> BinaryIO:
+    def fetch(self, path: Path, **query: str) -> BinaryIO:
         """See L{Control.fetch}."""
         with _unbroken():
-            return self._request("GET", path, None, {})
+            return self._request("GET", path, None, query)
 
     def close(self) -> None:
         """See L{Control.close}."""

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python.failure import Failure
 
+from trekd.assembly.entries import entry_rules
 from trekd.cli.control import Path, checked, octets_of
 from trekd.config.schema import Config
 from trekd.directory.interfaces import IAccountAdministration, IDirectoryDiagnosis
@@ -72,6 +73,7 @@ class FileControl:
                 keys=open_keys(config, _at_once),
                 resolver=open_resolver(config.dns, _reactor),
                 sts_policy=lambda: own_sts_policy(config),
+                entries=entry_rules(_at_once),
             )
         )
 
@@ -83,9 +85,9 @@ class FileControl:
         """See L{Control.follow<trekd.cli.control.Control.follow>}."""
         return map(checked, self._steps(self._perform(method, path, body, query).lines))
 
-    def fetch(self, path: Path) -> BinaryIO:
+    def fetch(self, path: Path, **query: str) -> BinaryIO:
         """See L{Control.fetch<trekd.cli.control.Control.fetch>}."""
-        return BufferedReader(_Pieces(self._steps(self._perform("GET", path, None, {}).pieces)), _CHUNK)
+        return BufferedReader(_Pieces(self._steps(self._perform("GET", path, None, query).pieces)), _CHUNK)
 
     def close(self) -> None:
         """See L{Control.close<trekd.cli.control.Control.close>}."""

@@ -341,6 +341,12 @@ class DAVConfig:
     invitations_by_mail: bool = setting(
         SWITCH, True, "Enter invitations and answers that come by mail into calendars, where their sender is verified."
     )
+    directory_book: str = setting(
+        choice("domain", "all", "off"),
+        "domain",
+        "Whom the directory's address book and a search for people show: the domains of one's own addresses, "
+        "everybody, or nobody.",
+    )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY
     )

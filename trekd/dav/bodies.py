@@ -35,12 +35,14 @@ class Body:
         transport: Any,
         admit: Callable[[], Awaitable[bool]],
         open_sink: Callable[[], IMessageSink] | None = None,
+        announced: int | None = None,
     ) -> None:
         """
         @param limit: octets that are taken.
         @param transport: paused while there is something to wait for, aborted when far too much comes.
         @param admit: whether the client has logged in; asked before more than L{MEMORY} is kept.
         @param open_sink: where large bodies go; C{None} keeps them in memory.
+        @param announced: octets that are to come; C{None}: nobody knows.
         """
         self.size = 0
         self.is_refused = False
@@ -49,6 +51,7 @@ class Body:
         self._admit = admit
         self._is_admitted = False
         self._open_sink = open_sink
+        self._announced = announced
         self._sink: IMessageSink | None = None
         self._pieces: list[bytes] = []
         self._is_busy = False
@@ -81,6 +84,19 @@ class Body:
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.discard()
+
+    def invite(self, go_on: Callable[[], None], answer_now: Callable[[], None]) -> None:
+        """Ask for the body only when its sender has logged in and it is not too long."""
+        self._is_busy = True
+        self._transport.pauseProducing()
+
+        async def judge() -> None:
+            await self._ask_admission()
+            if not self.is_refused and self._announced is not None and self._announced > self._limit:
+                self.size = self._announced
+            (answer_now if self.is_refused or self.is_too_large else go_on)()
+
+        Deferred.fromCoroutine(judge()).addBoth(lambda _: self._moved())
 
     # What methods call
 
@@ -126,9 +142,7 @@ class Body:
         return self._is_admitted and self._open_sink is None
 
     async def _move(self) -> None:
-        if not self._is_admitted:
-            self._is_admitted = await self._admit()
-            self.is_refused = not self._is_admitted
+        await self._ask_admission()
         if self.is_refused or self.is_too_large:
             self.discard()
         elif self._open_sink is not None:
@@ -139,6 +153,11 @@ class Body:
                 pending = self._sink.write(b"".join(pieces))
                 if pending is not None:
                     await pending
+
+    async def _ask_admission(self) -> None:
+        if not self._is_admitted:
+            self._is_admitted = await self._admit()
+            self.is_refused = not self._is_admitted
 
     def _moved(self) -> None:
         self._is_busy = False

@@ -13,7 +13,7 @@ from trekd.dav.errors import Fault
 from trekd.dav.exchange import Exchange
 from trekd.dav.locks import require_unlocked
 from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, find, require
-from trekd.dav.paths import Location
+from trekd.dav.paths import Location, read_reference
 from trekd.dav.xml.writing import href
 from trekd.errors import UIDTaken
 from trekd.portal.access import Permission
@@ -52,6 +52,21 @@ async def place(exchange: Exchange, location: Location | None) -> Place:
     if parent is None:
         raise Fault(409, text="There is no such collection to put it into.")
     return Place(parent.location.child(location.name), parent, await parent.child(exchange, location.name))
+
+
+def destination(exchange: Exchange) -> Location:
+    """
+    Where COPY and MOVE are to put something.
+
+    @raise Fault: it is missing, or another server's (RFC 4918 §9.8.4).
+    """
+    value = exchange.header("destination")
+    if not value:
+        raise Fault(400, text="A Destination is needed.")
+    location = read_reference(value, exchange.header("host"))
+    if location is None:
+        raise Fault(502, text="The destination is not on this server.")
+    return location
 
 
 async def own_place(exchange: Exchange) -> Place:

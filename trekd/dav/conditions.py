@@ -17,6 +17,8 @@ from trekd.store.collections import ALWAYS, Condition
 
 MAX_CONDITIONS = 1000
 """State tokens and entity tags in one If field."""
+MAX_AREAS = 10
+"""Accounts whose homes one If field is about; each may have to be opened."""
 
 # Condition = ["Not"] (State-token | "[" entity-tag "]"); Resource-Tag = "<" Simple-ref ">"
 _TOKEN = re.compile(r'\s*(?:(?P<not>Not\b)|<(?P<uri>[^<>\s]*)>|\[(?P<etag>(?:W/)?"[^"]*")\]|(?P<paren>[()]))', re.I)
@@ -94,13 +96,15 @@ async def require_if(exchange: Exchange) -> None:
     """
     Evaluate the C{If} field.
 
-    @raise Fault: 412, none of its lists holds.
+    @raise Fault: 412, none of its lists holds; 400, it is about too much.
     """
     lists = read_if(exchange.header("if"))
     if not lists:
         return
-    for each in lists:
-        location = _resource(exchange, each)
+    locations = [_resource(exchange, each) for each in lists]
+    if len({location.segments[:2] for location in locations if location is not None}) > MAX_AREAS:
+        raise Fault(400, text="The If field is about too many accounts.")
+    for each, location in zip(lists, locations, strict=True):
         if all([await _holds(exchange, location, test) for test in each.tests]):
             return
     raise Fault(412, text="None of the lists of the If field holds.")
@@ -124,12 +128,14 @@ async def _matches(exchange: Exchange, location: Location | None, test: StateTes
         return False
     try:
         node = await find(exchange, location)
-        if not test.is_etag:
-            real = location if node is None else node.real
-            return any(lock.token == test.value for lock in exchange.site.locks.covering(real))
+        if test.is_etag:
+            return isinstance(node, ItemNode) and f'"{node.state.etag}"' == test.value.removeprefix("W/")
+        real = location if node is None else node.real
+        if node is None and (parent := await find(exchange, location.parent)) is not None:
+            real = parent.real.child(location.name)
     except NotPermitted:
         return False
-    return isinstance(node, ItemNode) and f'"{node.state.etag}"' == test.value.removeprefix("W/")
+    return any(lock.token == test.value for lock in exchange.site.locks.covering(real))
 
 
 def read_etags(value: str) -> tuple[str, ...] | None:
@@ -154,18 +160,25 @@ def read_etags(value: str) -> tuple[str, ...] | None:
 
 
 def condition(exchange: Exchange) -> Condition:
-    """What C{If-Match} and C{If-None-Match} ask of a change of one item, for the store to judge (RFC 9110 §13.2.2)."""
-    wanted, unwanted = exchange.header("if-match"), exchange.header("if-none-match")
-    tag = exchange.header("if-schedule-tag-match")
-    if not wanted and not unwanted and not tag:
-        return ALWAYS
-    etags = read_etags(wanted) if wanted else None
-    return Condition(
-        etags=etags,
-        schedule_tag=_schedule_tag(tag) if tag else None,
-        is_absent=unwanted.strip() == "*",
-        is_present=bool(wanted) and etags is None,
-    )
+    """
+    What must hold still when a change of one item is made: that it is what the conditions were judged by
+    (RFC 9110 §13.2.2).
+    """
+    said = exchange.header("if-schedule-tag-match")
+    tag = _schedule_tag(said) if said else None
+    if exchange.judged is None or not _asks(exchange):
+        return ALWAYS if tag is None else Condition(schedule_tag=tag)
+    if not exchange.judged:
+        return Condition(is_absent=True)
+    return Condition(etags=(exchange.judged,), schedule_tag=tag)
+
+
+def _asks(exchange: Exchange) -> bool:
+    """Whether any condition is about what an item is."""
+    fields = ("if-match", "if-none-match", "if-unmodified-since")
+    if any(exchange.header(name) for name in fields):
+        return True
+    return any(test.is_etag for each in read_if(exchange.header("if")) for test in each.tests)
 
 
 def require_conditions(exchange: Exchange, node: Node | None) -> None:
@@ -175,6 +188,7 @@ def require_conditions(exchange: Exchange, node: Node | None) -> None:
     @raise Fault: 412, one does not hold (RFC 9110 §13.2.2).
     """
     etag = node.state.etag if isinstance(node, ItemNode) else None
+    exchange.judged = etag or ""
     wanted, unwanted = exchange.header("if-match"), exchange.header("if-none-match")
     if wanted:
         etags = read_etags(wanted)

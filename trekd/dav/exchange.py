@@ -38,6 +38,7 @@ class Site:
 
     @ivar portal: C{twisted.cred}'s; logins go through it.
     @ivar quota: an account's quota in octets, 0 for no limit.
+    @ivar clock: runs evenly; C{time_of_day}: Unix seconds, which somebody may set.
     @ivar off_reactor: run a function in a thread: C{await off_reactor(function, *arguments)}.
     @ivar parts: what extensions keep for all requests, by its class.
     """
@@ -49,6 +50,7 @@ class Site:
     store: IStore
     quota: Callable[[Account], int]
     clock: IReactorTime
+    time_of_day: Callable[[], float]
     off_reactor: Callable[..., Awaitable[Any]]
     locks: LockTable
     tables: Tables
@@ -63,6 +65,7 @@ class Exchange:
     @ivar location: C{None} for paths beside C{/dav/} that clients try.
     @ivar path: as it was sent, without the query.
     @ivar query: what followed the question mark, undecoded.
+    @ivar judged: etag of the item by which the request's conditions were judged, '' for none; C{None}: they were not.
     @ivar header_values: lower-case name to value, several joined with commas.
     """
 
@@ -74,6 +77,7 @@ class Exchange:
     query: str
     header_values: Mapping[str, str]
     body: Body
+    judged: str | None = None
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @property

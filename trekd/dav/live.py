@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import formatdate
+from functools import lru_cache
 
 from trekd.dav import privileges
 from trekd.dav.exchange import Exchange
@@ -36,6 +37,7 @@ _LOCK_SCOPES = b"".join(
 )
 
 
+@lru_cache(1000)
 def http_date(seconds: int) -> bytes:
     """RFC 9110 §5.6.7."""
     return formatdate(seconds, usegmt=True).encode()

@@ -23,7 +23,7 @@ from trekd.store.collections import CollectionId, CollectionKind, CollectionStat
 from trekd.values import PrincipalId
 
 if TYPE_CHECKING:
-    from trekd.dav.exchange import Exchange
+    from trekd.dav.exchange import Answer, Exchange
     from trekd.dav.tables import Kind
 
 COLLECTION = dav("collection")
@@ -85,6 +85,10 @@ class Node:
         """
         raise NotPermitted()
 
+    async def get(self, exchange: Exchange) -> Answer | None:
+        """What GET gives; C{None}: what its kind does, if it has one."""
+        return None
+
     async def child(self, exchange: Exchange, name: str) -> Node | None:
         """The member of that name, and what is reachable below without being listed."""
         return next((node for node in await self.members(exchange) if node.location.name == name), None)
@@ -111,7 +115,8 @@ class RootNode(Node):
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:
         """All branches."""
-        return [branch(exchange) for branch in exchange.site.tables.branches.values()]
+        found = (branch(exchange) for branch in exchange.site.tables.branches.values())
+        return [node for node in found if node is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,8 @@ class PrincipalsNode(Node):
     """C{/dav/principals/}."""
 
     async def child(self, exchange: Exchange, name: str) -> Node | None:
-        """The principal with that address: whoever has logged in may see the directory."""
-        account = await rights.account_of(exchange, name)
+        """The principal with that address, if who asks may know of it."""
+        account = await rights.known_account(exchange, name)
         return None if account is None else principal_node(account)
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:

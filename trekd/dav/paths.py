@@ -24,6 +24,10 @@ MAX_PATH = 4096
 
 # Quirk raw-at
 _SAFE = re.compile(r"[A-Za-z0-9._~@-]+").fullmatch
+_PLAIN = re.compile(rb"[A-Za-z0-9._~@-]{1,255}").fullmatch
+"""A segment that stands for itself; nearly all do."""
+_OWN = re.compile(r"/[A-Za-z0-9._~@%-][A-Za-z0-9._~@%/-]*").fullmatch
+"""A reference that is nothing but a path."""
 _CONTROL = re.compile("[\x00-\x1f\x7f\ufffe\uffff]").search
 
 
@@ -93,6 +97,8 @@ def read_reference(reference: str, host: str) -> Location | None:
     @return: C{None} for one that leads elsewhere.
     @raise SyntaxFault: it is no reference, or has such a path.
     """
+    if _OWN(reference):
+        return read_path(reference.encode("ascii"))
     try:
         parts = urlsplit(reference.strip())
         octets = parts.path.encode("utf-8")
@@ -111,6 +117,8 @@ def _segment(raw: bytes) -> str:
     """
     @raise SyntaxFault: it is no UTF-8, too long, has control characters, or would climb where slashes count.
     """
+    if _PLAIN(raw) and raw not in (b".", b".."):
+        return raw.decode("ascii")
     octets = unquote_to_bytes(raw)
     try:
         segment = octets.decode("utf-8")

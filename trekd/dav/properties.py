@@ -145,13 +145,15 @@ class Selection:
         empty = {name: element(name) for name, _ in readers}
         before = _HREF_START + base
         for state, extra in zip(states, more, strict=True):
-            found, missing = [extra] if extra else [], []
+            found, missing = [], []
             for name, read in readers:
                 value = read(state)
                 if value is None:
                     missing.append(empty[name])
                 else:
                     found.append(value)
+            if extra:
+                found.append(extra)
             yield before + quoted(state.name).encode() + _HREF_END
             if found or self._is_minimal or not missing:
                 yield FOUND_START + b"".join(found) + FOUND_END

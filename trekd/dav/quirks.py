@@ -7,6 +7,7 @@ that obeys a row names it in a comment.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -43,6 +44,13 @@ QUIRKS = {
         "it counts as sync-level 1",
         "tests/unit/dav/test_methods.py",
     ),
+    "directory-gateway": Quirk(
+        "Apple Contacts (macOS: AddressBookCore, iOS: dataaccessd)",
+        "2010",
+        "searches the book that CARDDAV:directory-gateway names, and would show it a second time from the home",
+        "the directory is not listed in the homes that it asks for",
+        "tests/unit/dav/contacts/test_directory.py",
+    ),
     "raw-at": Quirk(
         "programs made with neon (cadaver, litmus)",
         "2005",
@@ -51,3 +59,10 @@ QUIRKS = {
         "tests/clients/test_litmus.py",
     ),
 }
+
+_APPLE_CONTACTS = re.compile(r"AddressBook(Core|SourceSync)?/|dataaccessd/|Address%20Book|accountsd/")
+
+
+def knows_directory_gateway(user_agent: str) -> bool:
+    """Quirk directory-gateway: whether a program finds the directory without its being listed."""
+    return _APPLE_CONTACTS.search(user_agent) is not None

@@ -21,8 +21,9 @@ from trekd.dav.exchange import Answer, Exchange, Site, xml_answer
 from trekd.dav.methods.options import allow_header, dav_header
 from trekd.dav.nodes import find
 from trekd.dav.paths import read_path
+from trekd.dav.representation import represented, represented_failure
 from trekd.dav.sending import Sender
-from trekd.errors import LimitExceeded, NotPermitted
+from trekd.errors import ConditionFailed, LimitExceeded, NotPermitted
 from trekd.portal.interfaces import IMailUser
 from trekd.store.collections import ICollections
 from trekd.values import PrincipalId
@@ -41,6 +42,7 @@ _HEADERS = (
     "content-type",
     "depth",
     "destination",
+    "expect",
     "host",
     "if",
     "if-match",
@@ -83,7 +85,8 @@ class DAVResource(Resource):
         is_stored = method in _STORING
         limit = max(config.max_file, config.max_item) if is_stored else config.max_xml
         sink = self._site.store.receive if is_stored else None
-        return Body(limit, request.channel.transport, lambda: self._admits(request), sink)
+        announced = getattr(request, "announced", None)
+        return Body(limit, request.channel.transport, lambda: self._admits(request), sink, announced)
 
     def render(self, request: Request) -> int:
         """Answer, whatever the method."""
@@ -124,7 +127,7 @@ class DAVResource(Resource):
             exchange = await self._exchange(request, body)
             if body.is_too_large:
                 raise LimitExceeded("smaller body")
-            answer = await self._perform(exchange)
+            answer = await self._preferred(exchange)
             return answer.adding(dav_header(exchange))
         except Exception as error:
             return self._told(request, error)
@@ -159,10 +162,21 @@ class DAVResource(Resource):
                 self._complete.clear()
             self._complete[principal] = None
 
+    async def _preferred(self, exchange: Exchange) -> Answer:
+        try:
+            return await represented(exchange, await self._perform(exchange))
+        except (Fault, ConditionFailed) as error:
+            instead = await represented_failure(exchange, error)
+            if instead is None:
+                raise
+            return instead
+
     async def _perform(self, exchange: Exchange) -> Answer:
         """
         @raise Fault: 405 or 501, the method is not for this or for nothing.
         """
+        if exchange.header("expect").lower() not in ("", "100-continue"):
+            raise Fault(417, text="Nothing but 100-continue can be expected.")
         row = self._site.tables.methods.get(exchange.method)
         if row is None:
             raise Fault(501, text="This method is not known here.")

@@ -88,6 +88,7 @@ class Kind:
     @ivar require_fit: raises when an item of another collection of the kind may not be copied into this one.
     @ivar get: GET on the collection; C{None} has nothing to show.
     @ivar uid_conflict: the precondition that two items with one UID break.
+    @ivar misplaced: the precondition that a collection breaks that is copied or moved to where none of its kind can be.
     @ivar too_large: the precondition that an item breaks that is larger than C{max_item} allows.
     @ivar other_form: GET on an item whose client would rather have another media type; C{None}: as it is stored.
     @ivar components_property: the property that says, when a collection is made and never again, what may be stored
@@ -107,6 +108,7 @@ class Kind:
     require_fit: Callable[[CollectionNode, ItemState], None] | None = None
     get: Callable[[Exchange, CollectionNode], Awaitable[Answer]] | None = None
     uid_conflict: str = ""
+    misplaced: str = ""
     too_large: str = ""
     other_form: Callable[[Exchange, ItemNode], Awaitable[Answer | None]] | None = None
     components_property: str = ""
@@ -143,7 +145,7 @@ class Tables:
     """
     All rows.
 
-    @ivar branches: first segment of a path to what it leads to.
+    @ivar branches: first segment of a path to what it leads to, if it is there.
     @ivar compliance: what the DAV field says (RFC 4918 §10.1).
     """
 
@@ -151,7 +153,7 @@ class Tables:
     properties: Mapping[str, Property]
     reports: Mapping[str, Report]
     kinds: Mapping[CollectionKind, Kind]
-    branches: Mapping[str, Callable[[Exchange], Node]]
+    branches: Mapping[str, Callable[[Exchange], Node | None]]
     compliance: tuple[str, ...]
     members: tuple[Members, ...] = ()
     posts: tuple[Post, ...] = ()
@@ -170,7 +172,7 @@ class Rows:
     properties: Iterable[Property] = ()
     reports: Iterable[Report] = ()
     kinds: Iterable[Kind] = ()
-    branches: Mapping[str, Callable[[Exchange], Node]] = field(default_factory=dict)
+    branches: Mapping[str, Callable[[Exchange], Node | None]] = field(default_factory=dict)
     compliance: tuple[str, ...] = ()
     members: Iterable[Members] = ()
     posts: Iterable[Post] = ()

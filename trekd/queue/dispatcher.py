@@ -8,8 +8,8 @@ a time and a name.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -48,7 +48,10 @@ FORGET_AFTER = 2
 """The troubles of a lane are forgotten after so many times the longest wait between attempts."""
 
 TURNED_BACK = 2.0
-"""Seconds that the clock may go back without notice."""
+"""Seconds that the time of day may go back without notice."""
+
+LEAPT = 600.0
+"""Seconds that it may leap forward, before and after no time has passed, without notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,18 @@ class Crew:
 class Dispatcher:
     """One for the whole queue."""
 
-    def __init__(self, spool: Spool, crew: Crew, config: QueueConfig, clock: IReactorTime) -> None:
+    def __init__(
+        self, spool: Spool, crew: Crew, config: QueueConfig, clock: IReactorTime, even: Callable[[], float]
+    ) -> None:
+        """
+        @param clock: the time of day, which may go back and leap, and timers, which do not.
+        @param even: seconds by those timers.
+        """
         self._spool = spool
         self._crew = crew
         self._config = config
         self._clock = clock
+        self._even = even
         self._lanes: dict[str, Lane] = {}
         self._due: list[tuple[float, str]] = []
         self._open: dict[str, None] = {}
@@ -82,6 +92,8 @@ class Dispatcher:
         self._under_way: set[Deferred[None]] = set()
         self._last_turn = 0.0
         self._last_seen = 0.0
+        self._last_even = 0.0
+        self._leapt = 0.0
 
     # Beginning and end
 
@@ -89,6 +101,7 @@ class Dispatcher:
         """Take up what waits, and from now on what comes."""
         self._running = True
         self._last_seen = self._last_turn = self._clock.seconds()
+        self._last_even = self._even()
         self._spool.arrived = self.arrived
         self._track(self._begin())
 
@@ -270,9 +283,21 @@ class Dispatcher:
             self._arm()
 
     async def _read_clock(self) -> float:
-        """Now; where the clock was put back, what waits is put back with it."""
-        now = self._clock.seconds()
-        back, self._last_seen = self._last_seen - now, now
+        """
+        Now.  Where the time of day was put back, what waits is put back with it; where it leapt forward, what waits is
+        no older for that, so that nothing is given up or called late which was hardly tried.
+        """
+        now, even = self._clock.seconds(), self._even()
+        back, passed = self._last_seen - now, even - self._last_even
+        self._last_seen, self._last_even = now, even
+        leap = -back - passed
+        if leap > LEAPT:
+            log.warn("the clock leapt forward by {seconds} seconds", seconds=int(leap))
+            self._leapt += leap
+            for lane in self._lanes.values():
+                lane.release_ready()
+            await self._spool.turn_forward(now, leap)
+            await self._load()
         if back > TURNED_BACK:
             log.warn("the clock went back by {seconds} seconds", seconds=int(back))
             await self._spool.turn_back(now, back, now)
@@ -362,8 +387,12 @@ class Dispatcher:
                 self._forget(lane)
 
     async def _attempt(self, lane: Lane, group: Group) -> None:
+        leapt = self._leapt
         try:
             attempts = await self._crew.courier.carry(group)
+            await self._read_clock()
+            if leapt != self._leapt:
+                group = tuple(replace(entry, since=entry.since + self._leapt - leapt) for entry in group)
             self._judge(lane, attempts)
             due = await self._crew.settlement.settle(lane, group, attempts)
             lane.claimed.difference_update(entry.number for entry in group)
@@ -407,14 +436,23 @@ class Dispatcher:
 
 
 def make_dispatcher(
-    flow: MailFlow, relay: IRelay, schedule: Schedule, config: QueueConfig, clock: IReactorTime
+    flow: MailFlow,
+    relay: IRelay,
+    schedule: Schedule,
+    config: QueueConfig,
+    clock: IReactorTime,
+    even: Callable[[], float],
 ) -> Dispatcher:
-    """A dispatcher of the flow's queue, and its crew."""
+    """
+    A dispatcher of the flow's queue, and its crew.
+
+    @param clock: see L{Dispatcher}, as for C{even}.
+    """
     spool, suppressions = flow.outward.spool, flow.outward.suppressions
     settlement = Settlement(spool, schedule, flow.reports, suppressions, clock)
     lateness = Lateness(spool, schedule, flow.reports, settlement, clock)
     crew = Crew(Courier(flow, spool, relay), settlement, lateness, schedule, suppressions)
-    return Dispatcher(spool, crew, config, clock)
+    return Dispatcher(spool, crew, config, clock, even)
 
 
 def _blames_lane(failure: RemoteDeferred) -> bool:

@@ -218,6 +218,10 @@ class Spool:
         """See L{SpoolFile.turn_back}."""
         await self._change(partial(self._file.turn_back, now, by, beyond))
 
+    async def turn_forward(self, now: float, by: float) -> None:
+        """See L{SpoolFile.turn_forward}."""
+        await self._change(partial(self._file.turn_forward, now, by))
+
     async def suppressed(self, now: float) -> Sequence[tuple[Any, ...]]:
         """See L{SpoolFile.suppressed}."""
         return await self._look(self._file.suppressed, now)

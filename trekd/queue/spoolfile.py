@@ -285,6 +285,10 @@ class SpoolFile:
             (now, by, beyond),
         )
 
+    def turn_forward(self, now: float, by: float) -> None:
+        """A change: the clock leapt by so many seconds, which no message has waited."""
+        self._changing().execute("UPDATE recipient SET since = min(?1, since + ?2) WHERE since < ?1", (now, by))
+
     # Suppressed addresses
 
     def suppress(self, row: tuple[Any, ...]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -91,14 +92,38 @@ class SiteChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:
         """The body has a deadline of its own."""
         self._start_deadline(BODY_TIME)
-        super().allHeadersReceived()
         agent = self.requests[-1].requestHeaders.getRawHeaders(b"user-agent", [b""])[0]
         self._client = agent[:_CLIENT].decode("utf-8", "replace")
+        super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
         """The request is complete: now we take the time."""
         self._stop_deadline()
+        self.requests[-1].is_received = True
         super().allContentReceived()
+
+    def _send100Continue(self) -> None:
+        """Who takes the body says whether it is worth sending (RFC 9110 §10.1.1)."""
+        request = self.requests[-1]
+        if request.taker is None:
+            super()._send100Continue()
+        else:
+            request.taker.invite(partial(self._go_on, request), partial(self._answer_now, request))
+
+    def _go_on(self, request: Any) -> None:
+        if not request.is_received and not request.taker.size:
+            super()._send100Continue()
+
+    def _answer_now(self, request: Any) -> None:
+        """Answer without the body; nobody knows whether the client sends it still, so this is the last answer."""
+        # Not now: the header's last line is being read.
+        self.site.reactor.callLater(0, self._answer_without_body, request)
+
+    def _answer_without_body(self, request: Any) -> None:
+        if not request.is_received and request in self.requests:
+            self.persistent = False
+            request.setHeader(b"connection", b"close")
+            self.allContentReceived()
 
     def lineLengthExceeded(self, line: bytes) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trekd.config.schema import Config
 from trekd.directory.interfaces import Account, IAccountAdministration, IDirectory, IDirectoryDiagnosis
@@ -14,12 +14,15 @@ from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.filters.interfaces import ISettings
 from trekd.mailauth.interfaces import IDomainKeys
-from trekd.portal.interfaces import ILedger
+from trekd.portal.interfaces import ILedger, IShares
 from trekd.queue.interfaces import IQueueControl, IUsage
 from trekd.relay.interfaces import IDemands, IProbe, IProfileAdministration, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
 from trekd.values import Address, PrincipalId
 from trekd.web.bodies import full_address
+
+if TYPE_CHECKING:
+    from trekd.web.entries import EntryRules
 
 Facts = Mapping[str, Any]
 
@@ -46,7 +49,9 @@ class Collaborators:
     @ivar sts_policy: gives our own MTA-STS policy as it is served.
     @ivar demands: C{None} when no daemon runs; likewise C{counts}.
     @ivar queue: the mail that waits.
+    @ivar entries: what calendars and address books hold; C{None}: there are none.
     @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
+    @ivar shares: C{None} when no daemon runs.
     """
 
     config: Callable[[], Config]
@@ -72,6 +77,8 @@ class Collaborators:
     probe: IProbe | None = None
     usage: IUsage | None = None
     lanes: Callable[[], Mapping[str, Facts]] = dict
+    entries: EntryRules | None = None
+    shares: IShares | None = None
 
     def required_ledger(self) -> ILedger:
         """

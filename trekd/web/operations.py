@@ -11,11 +11,13 @@ from trekd.web.accounts import AccountOperations
 from trekd.web.collaborators import Collaborators
 from trekd.web.daemon import DaemonOperations
 from trekd.web.dkim import DKIMOperations
+from trekd.web.entries import EntryOperations
 from trekd.web.filters import FilterOperations
 from trekd.web.mail import MailOperations
 from trekd.web.names import NameOperations
 from trekd.web.outgoing import OutgoingOperations
 from trekd.web.queue import QueueOperations
+from trekd.web.shares import ShareOperations
 
 
 class Operations:
@@ -30,7 +32,9 @@ class Operations:
         self.accounts = AccountOperations(collaborators)
         self.filters = FilterOperations(collaborators)
         self.mail = MailOperations(collaborators)
+        self.entries = EntryOperations(collaborators)
         self.dkim = DKIMOperations(collaborators)
         self.names = NameOperations(collaborators)
         self.queue = QueueOperations(collaborators)
         self.outgoing = OutgoingOperations(collaborators)
+        self.shares = ShareOperations(collaborators)

@@ -78,6 +78,19 @@ AnyReply = Reply | LineReply | OctetReply
 Function = Callable[[Operations, Call], Awaitable[Any]]
 Streaming = Callable[[Operations, Call], AsyncIterator[Any]]
 
+
+def _listed(does: Operations, call: Call) -> Awaitable[Any]:
+    return does.entries.list_all(call.path[0], call.path[1])
+
+
+def _added(does: Operations, call: Call) -> Awaitable[Any]:
+    return does.entries.add(call.path[0], call.path[1], call.query.get("name"), call.json())
+
+
+def _exported(does: Operations, call: Call) -> AsyncIterator[Any]:
+    return does.entries.export(call.path[0], call.path[1], call.query.get("name"))
+
+
 _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("GET", ("status",)): lambda does, call: does.daemon.status(),
     ("GET", ("sessions",)): lambda does, call: does.daemon.sessions(call.query.get("address")),
@@ -101,6 +114,11 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("GET", ("vacation", "*")): lambda does, call: does.filters.vacation(call.path[1]),
     ("PUT", ("vacation", "*")): lambda does, call: does.filters.set_vacation(call.path[1], call.json()),
     ("DELETE", ("vacation", "*")): lambda does, call: does.filters.end_vacation(call.path[1]),
+    ("GET", ("shares", "*")): lambda does, call: does.shares.list_all(call.path[1]),
+    ("POST", ("shares", "*")): lambda does, call: does.shares.give(call.path[1], call.json()),
+    ("DELETE", ("shares", "*")): lambda does, call: does.shares.take(
+        call.path[1], call.query.get("collection", ""), call.query.get("grantee", "")
+    ),
     ("GET", ("dkim",)): lambda does, call: does.dkim.list_all(call.query.get("domain")),
     ("POST", ("dkim",)): lambda does, call: does.dkim.create(call.json()),
     ("PUT", ("dkim", "*", "signing")): lambda does, call: does.dkim.use(call.path[1], call.json()),
@@ -123,6 +141,8 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("POST", ("mail", "*", "messages")): lambda does, call: does.mail.append(
         call.path[1], call.query.get("mailbox", "INBOX"), call.body
     ),
+    **{("GET", (word, "*")): _listed for word in ("calendars", "contacts")},
+    **{("POST", (word, "*", "entries")): _added for word in ("calendars", "contacts")},
 }
 """Method and path, C{*} for any one segment, to what gives one JSON value."""
 
@@ -134,6 +154,7 @@ _LINES: dict[tuple[str, tuple[str, ...]], Streaming] = {
 
 _OCTETS: dict[tuple[str, tuple[str, ...]], Streaming] = {
     ("GET", ("mail", "*", "messages")): lambda does, call: does.mail.export(call.path[1]),
+    **{("GET", (word, "*", "entries")): _exported for word in ("calendars", "contacts")},
 }
 
 

@@ -52,7 +52,21 @@ def page(title: str, text: str) -> bytes:
 
 
 class BodyTaker(Protocol):
-    """Takes a request's body in place of the request, within bounds of its own."""
+    """
+    Takes a request's body in place of the request, within bounds of its own.
+
+    @ivar size: octets so far.
+    """
+
+    size: int
+
+    def invite(self, go_on: Callable[[], None], answer_now: Callable[[], None]) -> None:
+        """
+        The client waits with the body (RFC 9110 §10.1.1).
+
+        @param go_on: asks for it.
+        @param answer_now: renders the request without it.
+        """
 
     def write(self, octets: bytes) -> None:
         """The next octets."""
@@ -76,14 +90,19 @@ class SiteRequest(Request):
     A request with a bounded body and errors that show nothing of the inside.
 
     @ivar taker: what takes the body; C{None}: it is kept here.
+    @ivar announced: octets of the body by its header; C{None}: it did not say.
+    @ivar is_received: the body is here, or not waited for any more.
     """
 
     _received = 0
     taker: BodyTaker | None = None
+    announced: int | None = None
+    is_received = False
 
     def gotLength(self, length: int | None) -> None:
         """The header is complete: find out who takes the body."""
         # Twisted tells a request its method and path no sooner than its body has arrived.
+        self.announced = length
         channel: Any = self.channel
         method, path = channel._command, channel._path
         resource = channel.site.taking.get(first_segment(path))

@@ -343,8 +343,27 @@ def test_hints_for_an_index() -> None:
     assert index_text(narrow) == ("SUMMARY", "strasse")
     assert index_hint(_asked(CompFilter("VEVENT", is_not_defined=True))) == ("", ALWAYS)
     without = PropFilter("SUMMARY", match=TextMatch("x", negate=True))
-    for prop in (without, PropFilter("ATTENDEE", match=TextMatch("x"))):
+    for prop in (without, PropFilter("CLASS", match=TextMatch("x"))):
         assert index_text(_asked(CompFilter("VEVENT", props=(prop,)))) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("bob@example.com", "bob@example.com"),
+        ("MAILTO:Bob@", "bob@"),
+        ("to:b", "b"),
+        ("mailto: b ", "b"),
+        ("urn:uuid:1", "urn:uuid:1"),
+        ("mailto:", None),
+        ("ilt", None),
+        ("a,b", None),
+    ],
+)
+def test_what_the_index_knows_of_people(text: str, address: str | None) -> None:
+    """It keeps addresses without their scheme."""
+    asked = _asked(CompFilter("VEVENT", props=(PropFilter("ATTENDEE", match=TextMatch(text)),)))
+    assert index_text(asked) == (None if address is None else ("ATTENDEE", address))
 
 
 def test_many_overrides_with_alarms_are_looked_at_once_each() -> None:

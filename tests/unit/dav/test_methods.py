@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from email import message_from_bytes
+from typing import Any, cast
 
 import pytest
 
-from tests.fakes.davsite import ALICE, DAVClient, DAVHost, Reply
+from tests.fakes.davsite import ALICE, BOB, DAVClient, DAVHost, Reply
 from trekd.config.schema import DAVConfig
+from trekd.dav.locks import Lock
+from trekd.dav.paths import Location
 from trekd.errors import StoreFull
 from trekd.store.collections import CollectionKind, NewItem
+from trekd.values import PrincipalId
 
 FILES = f"/dav/files/{ALICE}/"
 CALENDARS = f"/dav/calendars/{ALICE}/"
@@ -84,7 +89,12 @@ def test_head_tells_the_same_without_the_octets(client: DAVClient) -> None:
         ("bytes=10-", 416, b"", "bytes */10"),
         ("bytes=-0", 416, b"", "bytes */10"),
         ("bytes=5-2", 200, b"0123456789", None),
-        ("bytes=0-1,4-5", 200, b"0123456789", None),
+        ("bytes=0-1,20-", 206, b"01", "bytes 0-1/10"),
+        ("bytes=20-,30-40", 416, b"", "bytes */10"),
+        ("bytes=0-9,0-9", 200, b"0123456789", None),
+        ("bytes=" + "1-1," * 17, 200, b"0123456789", None),
+        ("bytes=0-1,x", 200, b"0123456789", None),
+        ("bytes=", 200, b"0123456789", None),
         ("lines=0-3", 200, b"0123456789", None),
     ],
 )
@@ -96,6 +106,53 @@ def test_parts(client: DAVClient, asked: str, status: int, octets: bytes, span: 
     assert reply.headers.get("content-range") == span
     if status != 416:
         assert reply.body == octets
+
+
+def test_several_parts_come_in_one_answer(client: DAVClient) -> None:
+    """RFC 9110 §14.6."""
+    client.request("PUT", FILES + "x", "0123456789", Content_Type="text/plain")
+    reply = client.request("GET", FILES + "x", Range="bytes=0-1, -2, 4-4")
+    assert reply.status == 206 and "content-range" not in reply.headers
+    assert reply.headers["content-length"] == str(len(reply.body))
+    head = f"Content-Type: {reply.headers['content-type']}\r\n\r\n".encode()
+    parts = message_from_bytes(head + reply.body).get_payload()
+    assert [(part["Content-Range"], part.get_payload(), part.get_content_type()) for part in parts] == [
+        ("bytes 0-1/10", "01", "text/plain"),
+        ("bytes 8-9/10", "89", "text/plain"),
+        ("bytes 4-4/10", "4", "text/plain"),
+    ]
+
+
+def test_who_changes_an_item_can_have_it_back(client: DAVClient) -> None:
+    """RFC 8144 §3.1."""
+    wanted = {"Prefer": "return=representation"}
+    made = client.request("PUT", FILES + "x", "one", Content_Type="text/plain", **wanted)
+    again = client.request("PUT", FILES + "x", "two", Content_Type="text/plain", **wanted)
+    copied = client.request("COPY", FILES + "x", Destination=FILES + "y", **wanted)
+    added = client.request("POST", FILES + "?add-member", "three", **wanted)
+    assert [(each.status, each.body) for each in (made, again, copied, added)] == [
+        (201, b"one"),
+        (200, b"two"),
+        (201, b"two"),
+        (201, b"three"),
+    ]
+    assert again.headers["content-location"] == FILES + "x" and copied.headers["content-location"] == FILES + "y"
+    assert added.headers["content-location"] == added.headers["location"]
+    assert again.headers["etag"] == client.request("HEAD", FILES + "x").headers["etag"]
+    for reply in (made, again, copied, added):
+        assert reply.headers["preference-applied"] == "return=representation"
+    assert client.request("DELETE", FILES + "x", **wanted).status == 204
+    assert client.request("MKCOL", FILES + "c", **wanted).status == 201
+
+
+def test_who_comes_too_late_gets_what_is_there(client: DAVClient) -> None:
+    """RFC 8144 §3.2."""
+    client.request("PUT", FILES + "x", "one")
+    wanted = {"Prefer": "return=representation"}
+    reply = client.request("PUT", FILES + "x", "two", If_Match='"old"', **wanted)
+    assert (reply.status, reply.body) == (412, b"one")
+    assert reply.headers["etag"] == client.request("HEAD", FILES + "x").headers["etag"]
+    assert client.request("PUT", FILES + "none", "two", If_Match='"old"', **wanted).status == 412
 
 
 def test_a_part_of_another_state_is_the_whole(client: DAVClient) -> None:
@@ -151,6 +208,53 @@ def test_conditions_of_a_change(client: DAVClient, fields: dict[str, str], statu
     filled = {name: value.replace("{etag}", etag) for name, value in fields.items()}
     assert client.request("PUT", FILES + "x", "two", **filled).status == status
     assert client.request("GET", FILES + "x").body == (b"two" if status == 204 else b"one")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"If": "([{etag}])"},
+        {"If": '(Not ["other"])'},
+        {"If-None-Match": '"other"'},
+        {"If-Unmodified-Since": "Thu, 01 Jan 2099 00:00:00 GMT"},
+    ],
+)
+def test_a_condition_holds_until_the_change_is_made(
+    host: DAVHost, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str]
+) -> None:
+    """Somebody else writes behind the look and before the change (RFC 9110 §13.2.2)."""
+    client = host.client()
+    etag = client.request("PUT", FILES + "x", "one").headers["etag"]
+    fields = {name: value.replace("{etag}", etag) for name, value in fields.items()}
+    shelf, files = host.shelf(), host.collection("files", CollectionKind.FILES)
+    kind = host.site.tables.kinds[CollectionKind.FILES]
+
+    async def slow(*arguments: Any) -> NewItem:
+        await shelf.put(files.id, NewItem("x", b"theirs"))
+        assert kind.read_item is not None
+        return await kind.read_item(*arguments)
+
+    kinds = cast(dict[Any, Any], host.site.tables.kinds)
+    monkeypatch.setitem(kinds, CollectionKind.FILES, replace(kind, read_item=slow))
+    assert client.request("PUT", FILES + "x", "mine", **fields).status == 412
+    assert client.request("GET", FILES + "x").body == b"theirs"
+
+
+def test_a_lock_that_is_taken_while_a_body_is_read_counts(host: DAVHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = host.site.tables.kinds[CollectionKind.FILES]
+
+    client = host.client()
+    client.request("PUT", FILES + "x", "one")
+
+    async def slow(*arguments: Any) -> NewItem:
+        root = Location(("files", ALICE, "x"))
+        host.site.locks.take(Lock("", root, False, False, True, "", PrincipalId(BOB), 0), 60)
+        assert kind.read_item is not None
+        return await kind.read_item(*arguments)
+
+    kinds = cast(dict[Any, Any], host.site.tables.kinds)
+    monkeypatch.setitem(kinds, CollectionKind.FILES, replace(kind, read_item=slow))
+    assert client.request("PUT", FILES + "x", "two").status == 423
 
 
 def test_two_clients_that_write_one_file(host: DAVHost) -> None:
@@ -457,6 +561,14 @@ def test_properties_are_bounded(client: DAVClient) -> None:
 
 def test_nothing_is_kept_on_a_home(client: DAVClient) -> None:
     assert patch(client, CALENDARS, "<D:set><D:prop><z:note/></D:prop></D:set>").status == 405
+
+
+def test_a_folder_offers_no_synchronisation(client: DAVClient) -> None:
+    """Folders inside change unseen: supported-report-set says so, and asking for it is refused (RFC 3253 §3.1.5)."""
+    offered = propfind(client, FILES, "<D:supported-report-set/>").body
+    assert b"<D:expand-property/>" in offered and b"sync-collection" not in offered
+    reply = client.request("REPORT", FILES, '<sync-collection xmlns="DAV:"><sync-token/><prop/></sync-collection>')
+    assert (reply.status, reply.condition) == (403, "{DAV:}supported-report")
 
 
 def test_options_tell_the_truth(client: DAVClient) -> None:

@@ -49,6 +49,62 @@ def test_what_is_no_document_is_refused_without_its_own_words(octets: bytes) -> 
     assert "nbsp" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"<a " + b" ".join(b"a%d=''" % number for number in range(300_000)) + b"/>",
+        b"<a" + b"".join(b'\na%d = "=>"' % number for number in range(101)) + b"/>",
+        b"<a " + b" ".join(b"xmlns:a%d='u%d'" % (number, number) for number in range(100_000)) + b"/>",
+        b"<a " + b" ".join(b"xmlns:a%d='u'" % number for number in range(99)) + b" x='' y=''/>",
+        b"".join(b"<a xmlns:b%d='u%d'/>" % (number, number) for number in range(501)),
+        ("<a " + " ".join(f"a{number}=''" for number in range(101)) + "/>").encode("utf-16"),
+    ],
+    ids=["many", "101", "namespaces", "together", "all-namespaces", "utf-16"],
+)
+def test_elements_with_many_attributes_are_refused(octets: bytes) -> None:
+    with pytest.raises(LimitExceeded):
+        parse(octets)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"<a " + b" ".join(b"a%d='='" % number for number in range(100)) + b"/>",
+        b"<a>" + b"b='' " * 10_000 + b"</a>",
+        b"<a b='=====" + b"=" * 1000 + b"'/>",
+        b"<a><!-- " + b"b='' " * 1000 + b"--></a>",
+    ],
+    ids=["hundred", "text", "value", "comment"],
+)
+def test_what_only_looks_like_many_attributes_is_read(octets: bytes) -> None:
+    assert parse(octets).tag == "a"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "us-ascii", "iso-8859-1", "windows-1252"])
+def test_declared_encodings_are_read(encoding: str) -> None:
+    text = "x" if encoding == "us-ascii" else "\u00e9"
+    octets = f'<?xml version="1.0" encoding="{encoding}"?><a>{text}</a>'.encode(encoding)
+    assert parse(octets).text == text
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b'<?xml version="1.0" encoding="utf-7"?><a/>',
+        b'<?xml version="1.0" encoding="cp037"?><a/>',
+        '<?xml version="1.0" encoding="cp037"?><a/>'.encode("cp037"),
+        "<a/>".encode("utf-32"),
+        "<a/>".encode("utf-16-le"),
+        b"\xff\xfe\x00",
+        b"<a>\xff</a>",
+        b'<?xml version="1.0" encoding="windows-1252"?><a>\x81</a>',
+    ],
+)
+def test_other_encodings_are_refused(octets: bytes) -> None:
+    with pytest.raises(SyntaxFault):
+        parse(octets)
+
+
 def test_utf_16_is_read() -> None:
     assert parse('<?xml version="1.0" encoding="utf-16"?><a>ä</a>'.encode("utf-16")).text == "ä"
 

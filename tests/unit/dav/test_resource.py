@@ -7,12 +7,12 @@ from base64 import b64encode
 import pytest
 from twisted.logger import capturedLogs
 
-from tests.fakes.davsite import ALICE, BOB, DAVHost, basic
+from tests.fakes.davsite import ALICE, BOB, DAVClient, DAVHost, basic
 from trekd.config.schema import DAVConfig
 from trekd.dav.authentication import REMEMBERED
 from trekd.dav.bodies import MAX_SWALLOWED, MEMORY
 from trekd.directory.interfaces import Account, Status
-from trekd.errors import DirectoryDown
+from trekd.errors import DirectoryDown, StoreCorrupt
 from trekd.values import Address
 from trekd.web.channel import BODY_PACE, BODY_TIME
 
@@ -145,7 +145,7 @@ def test_what_is_there_from_the_first_login_on(host: DAVHost) -> None:
     names = [each.text for each in reply.find("//D:displayname")]
     assert names == ["Calendar", "Tasks"]
     reply = host.client().request("PROPFIND", f"/dav/addressbooks/{ALICE}/", Depth="1")
-    assert [each.text for each in reply.find("//D:displayname")] == ["Contacts"]
+    assert [each.text for each in reply.find("//D:displayname")] == ["Contacts", "Directory"]
 
 
 def test_what_an_owner_removes_stays_away(host: DAVHost) -> None:
@@ -195,6 +195,69 @@ def test_nothing_large_is_kept_for_strangers(host: DAVHost, method: str) -> None
     assert reply.status == 401
     assert not opened
     assert host.checker.results["wrong name or password"] == 1
+
+
+def invitation(client: DAVClient, size: int, authorization: str = "", expect: str = "100-continue") -> bytes:
+    """What comes in answer to a header that announces a body."""
+    client.send(
+        f"PUT {FILES}x HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization or client.authorization}\r\n"
+        f"Expect: {expect}\r\nContent-Length: {size}\r\n\r\n".encode()
+    )
+    for _ in range(20):
+        client.host.clock.advance(0)
+    octets: bytes = client.transport.value()
+    client.transport.clear()
+    return octets
+
+
+def test_a_body_is_asked_for(host: DAVHost) -> None:
+    """RFC 9110 §10.1.1."""
+    client = host.client()
+    for _ in range(2):
+        assert invitation(client, 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.send(b"hello")
+        assert client.reply().status in (201, 204)
+    assert client.request("GET", FILES + "x").body == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("size", "authorization", "status"),
+    [
+        (2 * 1024 * 1024, "", b"413"),
+        (5, basic(ALICE, "wrong"), b"401"),
+        (5, "Basic !!!", b"401"),
+        (2 * 1024 * 1024, basic(ALICE, "wrong"), b"401"),
+    ],
+)
+@pytest.mark.parametrize("has_logged_in", [False, True])
+def test_a_body_that_is_of_no_use_is_not_asked_for(
+    size: int, authorization: str, status: bytes, has_logged_in: bool
+) -> None:
+    host = DAVHost(DAVConfig(max_file=1024 * 1024, max_item=100 * 1024))
+    client = host.client()
+    if has_logged_in:
+        client.request("GET", "/dav/")
+    answer = invitation(client, size, authorization)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"100 Continue" not in answer
+    assert b"connection: close" in answer.lower()
+    assert client.transport.closed
+    assert host.client().request("GET", FILES + "x").status == 404
+
+
+def test_who_does_not_wait_is_served_as_well(host: DAVHost) -> None:
+    client = host.client()
+    client.send(
+        f"PUT {FILES}x HTTP/1.1\r\nHost: x\r\nAuthorization: {client.authorization}\r\n"
+        "Expect: 100-continue\r\nContent-Length: 5\r\n\r\nhello".encode()
+    )
+    assert client.reply().status in (100, 201)
+    assert host.client().request("GET", FILES + "x").body == b"hello"
+
+
+def test_other_expectations_are_not_met(host: DAVHost) -> None:
+    """RFC 9110 §10.1.1."""
+    assert host.client().request("PUT", FILES + "x", "hello", Expect="a miracle").status == 417
 
 
 def test_a_file_that_is_too_large_is_refused() -> None:
@@ -264,6 +327,42 @@ def test_nothing_of_an_exception_is_shown(host: DAVHost) -> None:
     assert reply.status == 500
     assert b"secret" not in reply.body
     assert any("log_failure" in event for event in events)
+
+
+@pytest.mark.parametrize(
+    "error", [StoreCorrupt("/var/lib/secret: malformed"), RuntimeError("secret"), OSError(5, "secret")]
+)
+@pytest.mark.parametrize(
+    ("call", "method", "fields"),
+    [
+        ("collections", "PROPFIND", {"Depth": "1"}),
+        ("items", "PROPFIND", {"Depth": "1"}),
+        ("item_source", "GET", {}),
+        ("put", "PUT", {}),
+        ("remove_item", "DELETE", {}),
+        ("copy_item", "COPY", {"Destination": FILES + "y"}),
+        ("move_item", "MOVE", {"Destination": FILES + "y"}),
+        ("create_collection", "MKCOL", {}),
+    ],
+)
+def test_a_store_that_fails_is_our_fault(
+    host: DAVHost, monkeypatch: pytest.MonkeyPatch, call: str, method: str, fields: dict[str, str], error: Exception
+) -> None:
+    """One line in the log, nothing of it for the client, and the next request is served."""
+
+    async def fail(*arguments: object, **more: object) -> None:
+        raise error
+
+    client = host.client()
+    client.request("PUT", FILES + "x", "one")
+    path = FILES + ("new/" if method == "MKCOL" else "" if method == "PROPFIND" else "x")
+    with capturedLogs() as events, monkeypatch.context() as patch:
+        patch.setattr(type(host.shelf()), call, fail)
+        reply = client.request(method, path, **fields)
+    assert reply.status == 500
+    assert b"secret" not in reply.body
+    assert len([event for event in events if "log_failure" in event]) == 1
+    assert client.request("GET", FILES + "x").body == b"one"
 
 
 def test_a_large_file_has_time_as_long_as_it_comes(host: DAVHost) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from trekd.calendar.filters import CompFilter, matches
 from trekd.calendar.objects import CalendarObject, read_calendar_object
 from trekd.calendar.selection import Selection, select
 from trekd.calendar.times import Zone
-from trekd.dav.calendars.limits import BATCH, BATCH_OCTETS, expansion_bounds
+from trekd.dav.calendars.limits import BATCH, BATCH_OCTETS, SMALL, expansion_bounds
 from trekd.dav.calendars.requests import CALENDAR_OCTETS, ItemsWanted
 from trekd.dav.errors import ErrorAnswer
 from trekd.dav.exchange import Exchange
@@ -25,6 +26,9 @@ from trekd.dav.xml.names import dav
 from trekd.dav.xml.writing import element, escape
 from trekd.errors import CollectionRefused, TooManyInstances
 from trekd.store.collections import ItemState
+
+_MOST_REMEMBERED = 1000
+"""Objects, of some ten kilobytes each in memory."""
 
 _TOO_LARGE = ErrorAnswer(507, dav("number-of-matches-within-limits"))
 
@@ -51,6 +55,16 @@ def shown_element(octets: bytes) -> bytes:
 
 def understood(octets: bytes) -> CalendarObject | None:
     """A stored object; C{None}: it was stored when other rules held."""
+    return _remembered(octets) if len(octets) <= SMALL else _understood(octets)
+
+
+@lru_cache(_MOST_REMEMBERED)
+def _remembered(octets: bytes) -> CalendarObject | None:
+    """Objects that recur are asked about again and again."""
+    return _understood(octets)
+
+
+def _understood(octets: bytes) -> CalendarObject | None:
     try:
         return read_calendar_object(octets)
     except CollectionRefused:

@@ -5,17 +5,14 @@ GET on a calendar: all of it as one C{.ics}, piece by piece.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from urllib.parse import quote
 
 from trekd.calendar.collection import Joiner
 from trekd.calendar.contentlines import Property, escape
 from trekd.dav.calendars.answers import Pair, batches, understood
 from trekd.dav.calendars.storing import MEDIA_TYPE
-from trekd.dav.conditions import read_etags
 from trekd.dav.exchange import Answer, Exchange
-from trekd.dav.live import http_date
+from trekd.dav.methods.whole import whole
 from trekd.dav.nodes import CollectionNode
-from trekd.dav.synctokens import ctag_of
 from trekd.dav.xml import reading
 from trekd.dav.xml.names import apple_ical, dav
 
@@ -26,24 +23,8 @@ _SHOWN = (
 
 
 async def perform(exchange: Exchange, node: CollectionNode) -> Answer:
-    """All objects of a calendar in one; 304 while nothing in it changed."""
-    etag = ctag_of(node.state)
-    validators = (
-        (b"etag", b'"' + etag.encode() + b'"'),
-        (b"last-modified", http_date(node.state.modified)),
-        (b"cache-control", b"private, no-cache"),
-    )
-    unwanted = exchange.header("if-none-match")
-    if unwanted:
-        etags = read_etags(unwanted.replace('W/"', '"'))
-        if etags is None or etag in etags:
-            return Answer(304, b"", validators)
-    name = quote(node.location.name + ".ics", safe="").encode()
-    headers = (
-        (b"content-type", MEDIA_TYPE.encode()),
-        (b"content-disposition", b"attachment; filename*=UTF-8''" + name),
-    )
-    return Answer(200, _pieces(exchange, node), (*validators, *headers))
+    """All objects of a calendar in one."""
+    return whole(exchange, node, MEDIA_TYPE, lambda: _pieces(exchange, node))
 
 
 async def _pieces(exchange: Exchange, node: CollectionNode) -> AsyncIterator[bytes]:

@@ -31,6 +31,7 @@ ROWS = Rows(
             require_fit=storing.require_fit,
             get=export.perform,
             uid_conflict=caldav("no-uid-conflict"),
+            misplaced=caldav("calendar-collection-location-ok"),
             too_large=caldav("max-resource-size"),
             components_property=COMPONENT_SET,
             read_components=storing.read_components,

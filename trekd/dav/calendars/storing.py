@@ -9,9 +9,10 @@ from collections.abc import Collection
 from trekd.calendar.facts import ObjectFacts, calendar_facts
 from trekd.calendar.objects import KINDS, read_calendar_object
 from trekd.dav.calendars.limits import LIMITS, SMALL
+from trekd.dav.changes import require_same_uid
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Exchange
-from trekd.dav.nodes import CollectionNode
+from trekd.dav.nodes import CollectionNode, find
 from trekd.dav.xml.names import caldav
 from trekd.dav.xml.reading import Element, elements
 from trekd.errors import UnsupportedComponent
@@ -45,11 +46,17 @@ async def read_item(
     _require_media_type(exchange.header("content-type"))
     octets = content if isinstance(content, bytes) else await content.octets()
     kinds = supported(collection.state)
-    if len(octets) <= SMALL and b"RRULE" not in octets:
+    if _is_cheap(octets):
         facts = read_object(octets, kinds)
     else:
         facts = await exchange.site.off_reactor(read_object, octets, kinds)
+    require_same_uid(exchange, collection, await find(exchange, collection.location.child(name)), facts.uid)
     return NewItem(name, content, facts, MEDIA_TYPE)
+
+
+def _is_cheap(octets: bytes) -> bool:
+    """Whether reading takes less than asking a thread: a small object that does not recur; its zones are known."""
+    return len(octets) <= SMALL and b"RRULE" not in octets[max(0, octets.rfind(b"END:VTIMEZONE")) :]
 
 
 def _require_media_type(value: str) -> None:

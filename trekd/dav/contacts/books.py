@@ -10,17 +10,18 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from trekd.calendar.contentlines import write
 from trekd.calendar.vcard import Card, CardFacts, card_facts, read_card
 from trekd.calendar.vcardconversion import converted
-from trekd.dav.changes import require_same_uid
 from trekd.dav.contacts.accepting import preferred_version
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
 from trekd.dav.methods.get import validators
-from trekd.dav.nodes import CollectionNode, ItemNode, Node, find
+from trekd.dav.methods.whole import whole
+from trekd.dav.nodes import CollectionNode, ItemNode, Node
 from trekd.dav.xml.names import carddav
 from trekd.store.collections import CollectionKind, ICollections, ItemState, NewItem
 from trekd.store.interfaces import IMessageSource
 
 UID_CONFLICT = carddav("no-uid-conflict")
+CONVERSION = carddav("supported-address-data-conversion")
 
 _TAKEN = frozenset(
     (
@@ -38,7 +39,7 @@ _TAKEN = frozenset(
 _INLINE = 16 * 1024
 """Octets of a card up to which it is read at once; larger ones are in a thread."""
 
-_BATCH_ITEMS = 100
+_BATCH_ITEMS = 250
 _BATCH_OCTETS = 512 * 1024
 """Of cards that are in memory at once, unless one alone is larger."""
 
@@ -89,7 +90,6 @@ async def read_item(
         card, facts = _understood(octets)
     else:
         card, facts = await exchange.site.off_reactor(_understood, octets)
-    require_same_uid(exchange, collection, await find(exchange, collection.location.child(name)), card.uid)
     return NewItem(name, content, facts, media_type(card.version))
 
 
@@ -124,7 +124,7 @@ def _batches(states: Sequence[ItemState]) -> Iterator[list[str]]:
 
 async def whole_book(exchange: Exchange, book: CollectionNode) -> Answer:
     """GET on an address book: all its cards, one after the other."""
-    return Answer(200, _whole(book), ((b"content-type", b"text/vcard; charset=utf-8"), (b"cache-control", b"no-cache")))
+    return whole(exchange, book, media_type("3.0"), lambda: _whole(book))
 
 
 async def _whole(book: CollectionNode) -> AsyncIterator[bytes]:
@@ -143,7 +143,7 @@ async def other_form(exchange: Exchange, node: ItemNode) -> Answer | None:
     """
     version = preferred_version(exchange.header("accept"), version_of(node.state))
     if version is None:
-        raise Fault(406, carddav("supported-address-data-conversion"), "Contacts are given as text/vcard.")
+        raise Fault(406, CONVERSION, "Contacts are given as text/vcard.")
     if version == version_of(node.state):
         return None
     found = await node.collection.shelf.contents(node.collection.state.id, (node.state.name,))

@@ -11,13 +11,18 @@ from trekd.calendar.vcard import Card, card_of, read_card
 from trekd.calendar.vcardconversion import converted
 from trekd.calendar.vcardfilters import part_of
 from trekd.dav.contacts.books import contents_of, version_of
+from trekd.dav.contacts.directory import DirectoryCard
 from trekd.dav.contacts.requests import ADDRESS_ELEMENT, AddressWanted, Wanted
 from trekd.dav.exchange import Exchange
-from trekd.dav.multistatus import response
 from trekd.dav.nodes import CollectionNode
 from trekd.dav.properties import Selection
 from trekd.dav.xml.writing import escape, tags
 from trekd.store.collections import ItemState
+
+_INLINE = 128 * 1024
+"""Octets of cards up to which they are written at once; more are in a thread."""
+_ENTRIES = 100
+"""Entries of the directory that are written together."""
 
 _OPEN, _CLOSE = tags(ADDRESS_ELEMENT)
 _OPENINGS = {
@@ -59,13 +64,24 @@ async def told(
         return
     is_changed = bool(wanted.address.parts or wanted.address.version)
     async for cards in contents_of(book.shelf, book, states):
-        if is_changed:
+        if is_changed or sum(state.size for state, _ in cards) > _INLINE:
             elements = await exchange.site.off_reactor(_elements, cards, wanted.address)
         else:
             elements = _elements(cards, wanted.address)
-        pieces = []
-        for (state, _), card in zip(cards, elements, strict=True):
-            node = book.item(state)
-            found, missing = await selection.sorted_out(node)
-            pieces.append(response(node.path, found + card, missing, exchange.is_minimal))
-        yield b"".join(pieces)
+        async for piece in selection.of_items(book, [state for state, _ in cards], elements):
+            yield piece
+
+
+async def told_entries(exchange: Exchange, nodes: Sequence[DirectoryCard], wanted: Wanted) -> AsyncIterator[bytes]:
+    """C{DAV:response} of entries of the directory, in pieces."""
+    selection = Selection(exchange, wanted.properties)
+    for start in range(0, len(nodes), _ENTRIES):
+        part = nodes[start : start + _ENTRIES]
+        elements = [b""] * len(part)
+        if wanted.address is not None:
+            elements = await exchange.site.off_reactor(_entry_elements, part, wanted.address)
+        yield b"".join([await selection.of(node, element) for node, element in zip(part, elements, strict=True)])
+
+
+def _entry_elements(nodes: Sequence[DirectoryCard], wanted: AddressWanted) -> list[bytes]:
+    return [address_element(node.card.octets, "3.0", wanted) for node in nodes]

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 from urllib.parse import quote
 
 from trekd.dav.contacts.books import is_book, is_card
-from trekd.dav.contacts.cards import told
-from trekd.dav.contacts.requests import Wanted, addressbook_multiget, addressbook_query
+from trekd.dav.contacts.cards import told, told_entries
+from trekd.dav.contacts.directory import MOST_CARDS, DirectoryBook, DirectoryCard
+from trekd.dav.contacts.requests import Query, Wanted, addressbook_multiget, addressbook_query
 from trekd.dav.contacts.searching import search, verified
 from trekd.dav.errors import ErrorAnswer
 from trekd.dav.exchange import Answer, Exchange, xml_answer
@@ -32,7 +33,7 @@ _URI_SIGNS = "%:/?#[]@!$&'()*+,;="
 
 def applies(exchange: Exchange, node: Node) -> bool:
     """Whether it is an address book or a card."""
-    return is_book(node) or is_card(node)
+    return is_book(node) or is_card(node) or isinstance(node, DirectoryBook)
 
 
 async def query(exchange: Exchange, node: Node, root: Element) -> Answer:
@@ -42,6 +43,10 @@ async def query(exchange: Exchange, node: Node, root: Element) -> Answer:
     @raise Fault: supported-filter, supported-collation or supported-address-data.
     """
     asked = addressbook_query(root)
+    if isinstance(node, DirectoryBook):
+        cards, is_truncated = ([], False) if exchange.depth == "0" else await _searched(exchange, node, asked)
+        pieces = told_entries(exchange, cards, asked.wanted)
+        return _answer(exchange, _with_truncation(pieces, node, is_truncated))
     book = _book(node)
     is_truncated = False
     if isinstance(node, ItemNode):
@@ -54,6 +59,10 @@ async def query(exchange: Exchange, node: Node, root: Element) -> Answer:
         states, is_truncated = await search(exchange, book, asked.filter, asked.limit)
     pieces = told(exchange, book, states, asked.wanted)
     return _answer(exchange, _with_truncation(pieces, node, is_truncated))
+
+
+async def _searched(exchange: Exchange, node: DirectoryBook, asked: Query) -> tuple[list[DirectoryCard], bool]:
+    return await node.search(exchange, asked.filter, asked.limit)
 
 
 async def _with_truncation(pieces: AsyncIterator[bytes], node: Node, is_truncated: bool) -> AsyncIterator[bytes]:
@@ -75,6 +84,8 @@ async def multiget(exchange: Exchange, node: Node, root: Element) -> Answer:
         pieces = told(exchange, node.collection, [node.state], asked.wanted)
     elif not asked.references:
         raise SyntaxFault("href")
+    elif isinstance(node, DirectoryBook):
+        pieces = _described(exchange, node, asked.references, asked.wanted)
     else:
         pieces = _named(exchange, _book(node), asked.references, asked.wanted)
     return _answer(exchange, pieces)
@@ -93,6 +104,21 @@ async def _named(
             yield piece
         missing = [reference for reference, name in named.items() if name not in there]
         yield b"".join(missing_response(exchange, reference) for reference in missing)
+
+
+async def _described(
+    exchange: Exchange, book: DirectoryBook, references: Sequence[str], wanted: Wanted
+) -> AsyncIterator[bytes]:
+    """Entries of the directory by their hrefs, with their pictures; each is a question to it."""
+    for reference in references[:MOST_CARDS]:
+        card = await book.described(exchange, member_name(exchange, book, reference))
+        if card is None:
+            yield missing_response(exchange, reference)
+        else:
+            async for piece in told_entries(exchange, [card], wanted):
+                yield piece
+    if len(references) > MOST_CARDS:
+        yield status_response(book.path, 507, TRUNCATED)
 
 
 def member_name(exchange: Exchange, book: Node, reference: str) -> str:

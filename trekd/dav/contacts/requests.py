@@ -26,7 +26,7 @@ from trekd.errors import SyntaxFault, UnsupportedCollation
 
 ADDRESS_ELEMENT = carddav("address-data")
 
-MAX_CONDITIONS = 100
+MAX_CONDITIONS = 50
 """Of one filter; each is a question to the index."""
 
 

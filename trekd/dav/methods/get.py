@@ -4,22 +4,18 @@ GET and HEAD, whole, in part (RFC 9110 §14) or not at all (304).
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator
-
 from trekd.dav.conditions import is_not_modified, require_conditions, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
 from trekd.dav.live import http_date, quoted_etag, schedule_tag
+from trekd.dav.methods.ranges import Parts, Span, pieces, read_ranges
 from trekd.dav.nodes import CollectionNode, ItemNode, find_required, require
 from trekd.portal.access import Permission
 from trekd.store.collections import ItemState
-from trekd.store.interfaces import IMessageSource
 
-PIECE = 64 * 1024
-"""Octets of a large item that are in memory at once."""
-
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_NOTHING_TO_SHOW = Answer(
+    200, b"This is a WebDAV collection.\n", ((b"content-type", b"text/plain; charset=utf-8"),)
+)
 
 
 async def perform(exchange: Exchange) -> Answer:
@@ -32,14 +28,14 @@ async def perform(exchange: Exchange) -> Answer:
         if get is not None:
             return await get(exchange, node)
     if not isinstance(node, ItemNode):
-        return Answer(200, b"This is a WebDAV collection.\n", ((b"content-type", b"text/plain; charset=utf-8"),))
+        return await node.get(exchange) or _NOTHING_TO_SHOW
     if exchange.header("if-match") or exchange.header("if-unmodified-since"):
         _require_match(exchange, node)
     if is_not_modified(exchange, node):
         return Answer(304, b"", validators(node.state))
     other_form = node.collection.kind(exchange).other_form
     found = None if other_form is None else await other_form(exchange, node)
-    return found or await _octets(exchange, node)
+    return found or await item_answer(exchange, node)
 
 
 def _require_match(exchange: Exchange, node: ItemNode) -> None:
@@ -60,45 +56,39 @@ def validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(fields)
 
 
-async def _octets(exchange: Exchange, node: ItemNode) -> Answer:
+async def item_answer(exchange: Exchange, node: ItemNode) -> Answer:
+    """
+    An item's octets, or the parts that GET asks for.
+
+    @raise Fault: 416, all that is asked for lies outside.
+    """
     state, source = await node.collection.shelf.item_source(node.collection.state.id, node.state.name)
-    headers = (*validators(state), (b"content-type", state.media_type.encode("ascii", "replace")))
-    part = _part(exchange, state)
-    if part is None:
-        return Answer(200, _pieces(source, 0, state.size), headers, state.size)
-    start, end = part
-    span = (b"content-range", b"bytes %d-%d/%d" % (start, end - 1, state.size))
-    return Answer(206, _pieces(source, start, end), (*headers, span), end - start)
+    headers, media_type = validators(state), state.media_type.encode("ascii", "replace")
+    spans = _spans(exchange, state)
+    if spans is None:
+        typed = (*headers, (b"content-type", media_type))
+        return Answer(200, pieces(source, Span(0, state.size)), typed, state.size)
+    if len(spans) == 1:
+        span = spans[0]
+        ranged = (*headers, (b"content-type", media_type), (b"content-range", span.content_range(state.size)))
+        return Answer(206, pieces(source, span), ranged, span.end - span.start)
+    parts = Parts(source, spans, state.size, media_type)
+    return Answer(206, parts.pieces(), (*headers, (b"content-type", parts.media_type)), parts.size)
 
 
-def _part(exchange: Exchange, state: ItemState) -> tuple[int, int] | None:
+def _spans(exchange: Exchange, state: ItemState) -> tuple[Span, ...] | None:
     """
-    The part that is asked for: from, to before; C{None} is all, also where several are asked for.
+    The parts that are asked for, at least one; C{None} is all.
 
-    @raise Fault: 416, it lies outside.
+    @raise Fault: 416, they lie outside.
     """
-    match = _RANGE.fullmatch(exchange.header("range").replace(" ", "").lower())
-    if match is None or match[1] == match[2] == "" or exchange.method != "GET":
+    asked = exchange.header("range")
+    if not asked or exchange.method != "GET":
         return None
     still = exchange.header("if-range").strip()
     if still and still not in (f'"{state.etag}"', http_date(state.modified).decode()):
         return None
-    if match[1]:
-        start, end = int(match[1]), min(int(match[2]) + 1, state.size) if match[2] else state.size
-        if match[2] and int(match[2]) < start:
-            return None
-    else:
-        start, end = max(0, state.size - int(match[2])), state.size
-    if start >= end:
+    spans = read_ranges(asked, state.size)
+    if spans == ():
         raise Fault(416, text="There is no such part.", headers=((b"content-range", b"bytes */%d" % state.size),))
-    return start, end
-
-
-async def _pieces(source: IMessageSource, start: int, end: int) -> AsyncIterator[bytes]:
-    at = start
-    while at < end:
-        piece = await source.read(at, min(PIECE, end - at))
-        if not piece:
-            return
-        at += len(piece)
-        yield piece
+    return spans

@@ -33,7 +33,7 @@ async def perform(exchange: Exchange) -> Answer:
     if depth == "1":
         members = await node.members(exchange)
         states = await node.shelf.items(node.state.id) if isinstance(node, CollectionNode) else ()
-    # RFC 8144 §3: the collection itself is left out.
+    # RFC 8144 §4: the collection itself is left out.
     has_root = depth == "0" or "depth-noroot" not in exchange.preferences
     pieces = _pieces(selection, node, has_root, members, states)
     return xml_answer(207, streamed(pieces), PREFER, *applied(exchange, "depth-noroot" if not has_root else ""))

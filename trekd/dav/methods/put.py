@@ -7,7 +7,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from trekd.dav.changes import Place, own_place, require_change, require_item_parent, stored
+from trekd.dav.changes import Place, own_place, require_change, require_item_parent, require_same_uid, stored
 from trekd.dav.conditions import condition, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
@@ -26,6 +26,9 @@ async def perform(exchange: Exchange) -> Answer:
         raise Fault(400, text="Parts of a resource cannot be put.")
     await require_change(exchange, where)
     new = await read_new(exchange, parent, where.location.name)
+    require_same_uid(exchange, parent, where.node, new.facts.uid)
+    # Somebody may have locked it while the body was read.
+    await require_change(exchange, where)
     kept = await stored(exchange, parent, changes_in(exchange, parent).put(exchange, parent, new, condition(exchange)))
     return _stored(204 if kept.stored.replaced else 201, kept)
 

@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from trekd.dav.changes import Place, own_place, place, require_change, require_item_parent, require_same_uid, stored
+from trekd.dav.changes import (
+    Place,
+    destination,
+    own_place,
+    place,
+    require_change,
+    require_item_parent,
+    require_same_uid,
+    stored,
+)
 from trekd.dav.errors import Fault, answer_to, is_expected
 from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.itemchanges import changes_in
@@ -17,7 +26,6 @@ from trekd.dav.live import schedule_tag
 from trekd.dav.methods.delete import remove, require_removal
 from trekd.dav.multistatus import multistatus, status_response
 from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, require
-from trekd.dav.paths import Location, read_reference
 from trekd.errors import NoSuchItem, Refused
 from trekd.portal.access import Permission
 from trekd.store.collections import ALWAYS, Condition, NewCollection, Stored
@@ -95,7 +103,7 @@ async def _read(exchange: Exchange) -> tuple[Transfer, Node]:
         raise Fault(404, text="There is nothing at this address.")
     if not isinstance(source.node, CollectionNode | ItemNode):
         raise Fault(403, text="This can be neither copied nor moved.")
-    target = await place(exchange, _destination(exchange))
+    target = await place(exchange, destination(exchange))
     if target.location == source.location:
         raise Fault(403, text="The destination is the resource itself.")
     if target.location.is_within(source.location) or source.location.is_within(target.location):
@@ -104,19 +112,6 @@ async def _read(exchange: Exchange) -> tuple[Transfer, Node]:
     if overwrite not in ("T", "F"):
         raise Fault(400, text="Overwrite is T or F.")
     return Transfer(source, target, overwrite == "T"), source.node
-
-
-def _destination(exchange: Exchange) -> Location:
-    """
-    @raise Fault: it is missing, or another server's (RFC 4918 §9.8.4).
-    """
-    value = exchange.header("destination")
-    if not value:
-        raise Fault(400, text="A Destination is needed.")
-    location = read_reference(value, exchange.header("host"))
-    if location is None:
-        raise Fault(502, text="The destination is not on this server.")
-    return location
 
 
 async def _require_target(exchange: Exchange, transfer: Transfer) -> None:
@@ -159,7 +154,7 @@ def _require_room(exchange: Exchange, node: CollectionNode, target: Place) -> No
     if isinstance(parent, CollectionNode):
         fits = parent.kind(exchange).has_inside and parent.state.kind is kind
     if node.is_home or not fits:
-        raise Fault(403, text="Such a collection cannot be there.")
+        raise Fault(403, node.kind(exchange).misplaced, "Such a collection cannot be there.")
     if parent.location.segments[:2] != node.location.segments[:2]:
         raise Fault(403, text="Collections stay in their account.")
     if target.node is not None:

@@ -187,7 +187,7 @@ async def _owner(exchange: Exchange, collection: CollectionNode) -> Account:
 
 
 def _terms(exchange: Exchange, account: Account, *, merges: bool = False, replies: bool = True) -> Terms:
-    now = int(exchange.site.clock.seconds())
+    now = int(exchange.site.time_of_day())
     return Terms(persons_of(account), now, exchange.site.config.max_attendees, merges, replies)
 
 

@@ -148,7 +148,7 @@ async def _answer(exchange: Exchange, question: Question, line: Property) -> tup
     inbox = inbox_state(states)
     kept = inbox.properties.get(AVAILABILITY, "") if inbox is not None else ""
     octets = await exchange.site.off_reactor(
-        _written, (question, line, int(exchange.site.clock.seconds())), (busy, unavailable), kept
+        _written, (question, line, int(exchange.site.time_of_day())), (busy, unavailable), kept
     )
     return _SUCCESS, octets
 

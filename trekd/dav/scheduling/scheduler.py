@@ -170,7 +170,7 @@ class Scheduler:
         found = await shelf.contents(place[0], (place[1],))
         if not found:
             return
-        now = int(self.site.clock.seconds())
+        now = int(self.site.time_of_day())
         messages = await self.site.off_reactor(refreshed, found[0][1], reply.octets, to.own, now, MOST_REFRESHED)
         for message in messages:
             other = await find(self.site.directory, None, to.account, message.recipients[0])
@@ -186,7 +186,7 @@ class Scheduler:
         try:
             sender, octets = await self.site.off_reactor(
                 write_mail, account, [each.address for each in people.values()], message.octets,
-                int(self.site.clock.seconds()),
+                int(self.site.time_of_day()),
             )  # fmt: skip
             utf8 = _needs_utf8(sender, recipients)
             transaction = MailTransaction(sender, recipients, account.principal, smtputf8=utf8)

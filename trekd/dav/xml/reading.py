@@ -4,6 +4,7 @@ Octets to an element tree, refusing what a request body never needs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,16 @@ from trekd.errors import LimitExceeded, SyntaxFault
 
 MAX_DEPTH = 100
 """Elements inside elements."""
+MAX_ATTRIBUTES = 100
+"""Attributes of one element, namespaces included: old releases of libxml2 take the square of their number."""
+MAX_NAMESPACES = 500
+"""Namespace declarations in a document: looking up a prefix takes the number of those around it."""
+
+_DECLARED = re.compile(rb"""<\?xml\s[^>]{0,200}?\bencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
+_ENCODINGS = {"utf-8": "", "utf8": "", "us-ascii": "", "ascii": "", "iso-8859-1": "latin-1", "windows-1252": "cp1252"}
+"""Declared encodings that are read, and those of Python that are not part of UTF-8."""
+_ATTRIBUTE = re.compile(rb"""\s*[^\s='"<>/]+\s*=\s*(?:"[^"]*"|'[^']*')""")
+_NAME = re.compile(rb"[^\s>/]*")
 
 Element = etree._Element
 
@@ -27,10 +38,13 @@ def parse(octets: bytes) -> Element:
 
     @return: the root; comments and processing instructions are left out.
     @raise DoctypeRefused: it has a document type.
-    @raise LimitExceeded: it is too deep.
+    @raise LimitExceeded: it is too deep, or an element has too many attributes.
     @raise SyntaxFault: it is not well formed.
     """
+    octets = _as_utf_8(octets)
+    _require_few_attributes(octets)
     parser = etree.XMLParser(
+        encoding="utf-8",
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -52,6 +66,44 @@ def parse(octets: bytes) -> Element:
         raise DoctypeRefused("XML document without a document type")
     _require_shallow(root)
     return root
+
+
+def _as_utf_8(octets: bytes) -> bytes:
+    """
+    A document in the encoding in which it can be looked at before it is read.
+
+    @raise SyntaxFault: it is in none that we know; UTF-8 and UTF-16 are what XML asks for (XML 1.0 §4.3.3).
+    """
+    try:
+        if octets[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            return octets.decode("utf-16").encode("utf-8")
+        declared = _DECLARED.match(octets.removeprefix(b"\xef\xbb\xbf"))
+        python = _ENCODINGS[declared[1].decode("ascii").lower()] if declared else ""
+        return octets.decode(python).encode("utf-8") if python else octets
+    except (UnicodeError, KeyError):
+        raise SyntaxFault("XML document in UTF-8 or UTF-16") from None
+
+
+def _require_few_attributes(octets: bytes) -> None:
+    if octets.count(b"xmlns") > MAX_NAMESPACES:
+        raise LimitExceeded(f"XML with at most {MAX_NAMESPACES} namespace declarations")
+    if octets.count(b"=") <= MAX_ATTRIBUTES:
+        return
+    for tag in octets.split(b"<"):
+        # Comments and the like have none.
+        if tag[:1] in b"!?" or tag.count(b"=") <= MAX_ATTRIBUTES:
+            continue
+        if _attributes(tag) > MAX_ATTRIBUTES:
+            raise LimitExceeded(f"XML with at most {MAX_ATTRIBUTES} attributes of an element")
+
+
+def _attributes(tag: bytes) -> int:
+    """How many attributes a tag has, without its opening bracket; text may follow it."""
+    name = _NAME.match(tag)
+    at, count = name.end() if name else 0, 0
+    while (match := _ATTRIBUTE.match(tag, at)) is not None and count <= MAX_ATTRIBUTES:
+        at, count = match.end(), count + 1
+    return count
 
 
 def _fault(error: etree.XMLSyntaxError) -> SyntaxFault:

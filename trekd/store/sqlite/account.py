@@ -95,7 +95,9 @@ class SQLiteAccount:
         self._shop = surroundings.shop
         self._queue = WriteQueue(files, surroundings.shop, self._committed)
         self._states: States | None = None
-        self._collections = SQLiteCollections(files, surroundings.shop, Desk(self._read_now, self._submit))
+        self._latest = Committed(())
+        desk = Desk(self._read_now, self._submit, surroundings.require_open)
+        self._collections = SQLiteCollections(files, surroundings.shop, desk)
 
     def __conform__(self, interface: object) -> SQLiteCollections | None:
         """The account's collections, when they are asked for."""
@@ -326,10 +328,13 @@ class SQLiteAccount:
             loaded = await self._write(lambda transaction: mailboxes.states(transaction.database))
             if self._states is None:
                 self._states = States(loaded)
+                # Others of the same batch came behind what was read.
+                self._update(self._states, self._latest)
         return self._states
 
     def _committed(self, committed: Committed) -> None:
         """Take over what a batch did, in the reactor's thread, before its results are delivered."""
+        self._collections.committed(committed)
         for mailbox, first in committed.arrived:
             self._around.untold.setdefault(mailbox, UID(first))
         if committed.arrived:
@@ -337,12 +342,17 @@ class SQLiteAccount:
         for mailbox, _ in committed.deleted:
             self._around.untold.pop(mailbox, None)
             self._shop.views.forget(mailbox)
+        self._latest = committed
         if self._states is not None:
-            self._states.update(committed.states, [mailbox for mailbox, _ in committed.deleted])
+            self._update(self._states, committed)
         for mailbox, modseq in committed.deleted:
             self._around.feed.tell(self.principal, mailbox, ModSeq(modseq))
         for state in committed.states:
             self._around.feed.tell(self.principal, state.id, state.modseq)
+
+    @staticmethod
+    def _update(states: States, committed: Committed) -> None:
+        states.update(committed.states, [mailbox for mailbox, _ in committed.deleted])
 
     def _shared(self, known: Known) -> Known:
         """Share a view; one that was dear to make is stored too, for the next time."""

@@ -14,8 +14,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from trekd.errors import StoreBusy
+from trekd.store.collections import CollectionId, CollectionState
 from trekd.store.interfaces import MailboxState, NewMessage
-from trekd.store.sqlite import mailboxes
+from trekd.store.sqlite import mailboxes, shelves
 from trekd.store.sqlite.arrival import Arrivals
 from trekd.store.sqlite.database import Database, changing
 from trekd.store.sqlite.threads import caught
@@ -87,6 +88,7 @@ class Committed:
     @ivar states: of every mailbox that changed.
     @ivar deleted: mailboxes that are gone, with the modification sequence of that.
     @ivar arrived: the first new UID of mailboxes that got messages.
+    @ivar shelves: every collection that changed; those of them that are gone are in C{shelves_gone}.
     @ivar freed: identifiers of messages whose files can be removed.
     """
 
@@ -95,6 +97,8 @@ class Committed:
     deleted: tuple[tuple[MailboxId, int], ...] = ()
     arrived: tuple[tuple[MailboxId, int], ...] = ()
     freed: tuple[str, ...] = ()
+    shelves: tuple[CollectionState, ...] = ()
+    shelves_gone: tuple[CollectionId, ...] = ()
 
 
 class Batch:
@@ -135,6 +139,8 @@ class Batch:
         with changing(database):
             done = self._applied(begin)
             states = _states(database, done)
+            collections = {each for transaction in done for each in transaction.shelves}
+            shelved = shelves.those(database, collections) if collections else ()
             failpoint("before commit")
         failpoint("after commit")
         return Committed(
@@ -143,6 +149,8 @@ class Batch:
             tuple(pair for transaction in done for pair in transaction.deleted.items()),
             tuple(pair for transaction in done for pair in transaction.arrived.items()),
             tuple(objectid for transaction in done for objectid in transaction.freed),
+            shelved,
+            tuple(collections.difference(state.id for state in shelved)),
         )
 
     def _applied(self, begin: Callable[[], Transaction]) -> list[Transaction]:

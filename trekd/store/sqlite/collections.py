@@ -35,10 +35,11 @@ from trekd.store.collections import (
 )
 from trekd.store.contents import IMessageSource, InMemory
 from trekd.store.sqlite import questions, shelves, shelving
-from trekd.store.sqlite.batches import Operation
+from trekd.store.sqlite.batches import Committed, Operation
 from trekd.store.sqlite.database import Database
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.queue import Workshop
+from trekd.store.sqlite.shelfstates import ShelfStates
 from trekd.store.sqlite.threads import Threads
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import ModSeq, PrincipalId
@@ -60,10 +61,15 @@ class Submit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """How the account does things."""
+    """
+    How the account does things.
+
+    @ivar require_open: raises C{StoreBusy} when the store is closed.
+    """
 
     read: Read
     submit: Submit
+    require_open: Callable[[], None]
 
 
 @implementer(IMessageSource)
@@ -93,12 +99,29 @@ class SQLiteCollections:
         self._files = files
         self._shop = shop
         self._desk = desk
+        self._states: ShelfStates | None = None
+        self._latest = Committed(())
+
+    def committed(self, committed: Committed) -> None:
+        """Take over what a batch did, in the reactor's thread, before its results are delivered."""
+        self._latest = committed
+        if self._states is not None:
+            self._states.update(committed.shelves, committed.shelves_gone)
 
     # Collections
 
     async def collections(self) -> tuple[CollectionState, ...]:
         """All collections, superior ones first."""
-        return () if self._files.removed else await self._read(shelves.states)
+        self._desk.require_open()
+        if self._files.removed:
+            return ()
+        if self._states is None:
+            loaded = await self._write(lambda transaction: shelves.states(transaction.database))
+            if self._states is None:
+                self._states = ShelfStates(loaded)
+                # Others of the same batch came behind what was read.
+                self._states.update(self._latest.shelves, self._latest.shelves_gone)
+        return self._states.all
 
     async def create_collection(self, new: NewCollection) -> CollectionState:
         """Make a collection."""
@@ -167,9 +190,8 @@ class SQLiteCollections:
     ) -> Stored:
         """Copy an item."""
         there = (target, new_name)
-        return await self._write(
-            partial(shelving.copy, source=(collection, name), target=there, condition=condition)
-        )
+        source = (collection, name)
+        return await self._submit(shelving.Copy(source, there, condition, self._files, self._shop.connections))
 
     async def move_item(
         self,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trekd.errors import CollectionExists, LimitReached, NoSuchCollection, NotPermitted
@@ -46,6 +46,7 @@ class Place:
     """
 
     row: int
+    id: CollectionId
     name: str
     kind: CollectionKind
     modseq: int
@@ -72,7 +73,7 @@ def find(database: Database, collection: CollectionId) -> Place:
     if not rows:
         raise NoSuchCollection(collection)
     row, name, kind, modseq, floor = rows[0]
-    return Place(row, name, CollectionKind(kind), modseq, floor)
+    return Place(row, collection, name, CollectionKind(kind), modseq, floor)
 
 
 def states(database: Database) -> tuple[CollectionState, ...]:
@@ -80,9 +81,16 @@ def states(database: Database) -> tuple[CollectionState, ...]:
     return in_order(map(_state, database.rows(_STATES)))
 
 
+def those(database: Database, collections: Iterable[CollectionId]) -> tuple[CollectionState, ...]:
+    """The collections that are there of some, in no order."""
+    among = "WHERE own.objectid IN (SELECT value FROM json_each(?))"
+    return tuple(map(_state, database.rows(f"{_STATES} {among}", (json.dumps(list(collections)),))))
+
+
 def touch(transaction: Transaction, place: Place, octets: int = 0, items: int = 0) -> int:
     """The collection changes, by so many octets and items; returns the modification sequence."""
     modseq = transaction.next_modseq(octets)
+    transaction.shelves.add(place.id)
     transaction.database.execute(
         "UPDATE collection SET modseq = ?, modified = ?, octets = octets + ?, items = items + ? WHERE id = ?",
         (modseq, int(transaction.now), octets, items, place.row),
@@ -114,6 +122,7 @@ def create(transaction: Transaction, new: NewCollection) -> CollectionState:
             written(new.properties),
         ),
     )
+    transaction.shelves.add(CollectionId(objectid))
     return _one(database, objectid)
 
 
@@ -121,8 +130,10 @@ def remove(transaction: Transaction, collection: CollectionId) -> None:
     """Remove a collection and everything in it."""
     database = transaction.database
     place = find(database, collection)
-    inside = [row for (row,) in database.rows(_INSIDE + "SELECT id FROM inside", (place.row,))]
-    listed = json.dumps(inside)
+    query = _INSIDE + "SELECT id, objectid FROM inside JOIN collection USING (id)"
+    inside = database.rows(query, (place.row,))
+    transaction.shelves.update(CollectionId(objectid) for _, objectid in inside)
+    listed = json.dumps([row for row, _ in inside])
     among = "IN (SELECT value FROM json_each(?))"
     octets = value(database, f"SELECT coalesce(sum(octets), 0) FROM collection WHERE id {among}", (listed,))
     transaction.next_modseq(-octets)

@@ -33,6 +33,7 @@ from trekd.store.items import (
 from trekd.store.sqlite import shelves
 from trekd.store.sqlite.arrival import PIECE, WriteInThread, append_to, remove_bodies
 from trekd.store.sqlite.batches import Operation
+from trekd.store.sqlite.connections import Connections
 from trekd.store.sqlite.database import Database, Row, value
 from trekd.store.sqlite.paths import AccountFiles, sync_directory
 from trekd.store.sqlite.shelves import Place
@@ -162,6 +163,66 @@ class Put(Operation[Stored]):
         self._arriving.abandon()
 
 
+ItemPlace = tuple[CollectionId, str]
+"""A collection, and a name in it."""
+
+
+class Copy(Operation[Stored]):
+    """
+    An operation that copies an item: what is in a file gets another name on disk before the transaction.
+    """
+
+    def __init__(
+        self,
+        source: ItemPlace,
+        target: ItemPlace,
+        condition: Condition,
+        files: AccountFiles,
+        connections: Connections,
+    ) -> None:
+        super().__init__(self._copied)
+        self._source, self._target, self._condition = source, target, condition
+        self._files, self._connections = files, connections
+        self._link: Link | None = None
+
+    def prepare(self) -> None:
+        """
+        Link the file.
+
+        @raise StoreFull: the file system refuses.
+        """
+        with self._connections.lent(self._files) as database:
+            rows = database.rows(_FILE_OF, (self._source[0], storable(self._source[1])))
+        if rows and rows[0][0] is not None:
+            self._link = _linked(self._files, rows[0][0])
+
+    def abandon(self) -> None:
+        """Remove the link: the item was not copied."""
+        if self._link is not None:
+            remove_bodies(self._files, [self._link.name])
+
+    def _copied(self, transaction: Transaction) -> Stored:
+        return copy(transaction, self._source, self._target, self._condition, self._link)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """
+    A second name of a file, durable.
+
+    @ivar file: the first.
+    """
+
+    file: str
+    name: str
+
+
+_FILE_OF = (
+    "SELECT item.file FROM item JOIN collection ON collection.id = item.collection"
+    " WHERE collection.objectid = ? AND item.name = ?"
+)
+
+
 def item_state(row: Row) -> ItemState:
     """The state in a row of L{COLUMNS}."""
     return ItemState._make((*row[:10], shelves.read(row[10])))
@@ -233,19 +294,24 @@ def remove(transaction: Transaction, collection: CollectionId, name: str, condit
 
 
 def copy(
-    transaction: Transaction, source: tuple[CollectionId, str], target: tuple[CollectionId, str], condition: Condition
+    transaction: Transaction, source: ItemPlace, target: ItemPlace, condition: Condition, link: Link | None
 ) -> Stored:
-    """Copy an item whose octets are in the database, or share the reading of a file by copying that."""
+    """
+    Copy an item whose octets are in the database, or in a file.
+
+    @param link: of the file that the item had before the transaction; not needed when nothing is copied.
+    """
     database, (place, found), goal = transaction.database, _source(transaction, source), target[1]
     there = shelves.find(database, target[0])
     old = _judged(database, there, goal, condition)
     if (there.row, storable(goal)) == (place.row, found.state.name):
+        transaction.freed += [] if link is None else [link.name]
         return Stored(found.state, True)
     _require_uid(database, there, goal, found.state.uid)
     growth = found.state.size - (old.state.size if old else 0)
     transaction.require_space(growth)
     state = _arrived(transaction, there, found.state, goal, old, growth)
-    row = _insert(database, there, state, None if found.file is None else _linked(transaction, found.file))
+    row = _insert(database, there, state, _file_of_copy(transaction, found.file, link))
     database.execute("INSERT INTO content SELECT ?, octets FROM content WHERE item = ?", (row, found.row))
     database.execute(
         "INSERT INTO span SELECT ?, level, start, ?, place, finish, letter, floating FROM span WHERE item = ?",
@@ -368,15 +434,23 @@ def _forget(transaction: Transaction, found: Found) -> None:
         transaction.freed.append(found.file)
 
 
-def _linked(transaction: Transaction, file: str) -> str:
+def _file_of_copy(transaction: Transaction, file: str | None, link: Link | None) -> str | None:
+    """The file of a copy; where the item was changed just before, the link was made for nothing."""
+    if link is not None and link.file == file:
+        return link.name
+    transaction.freed += [] if link is None else [link.name]
+    return None if file is None else _linked(transaction.files, file).name
+
+
+def _linked(files: AccountFiles, file: str) -> Link:
     """Another name for a file, which never changes; an orphan is found when the account is next opened."""
     name = "I" + secrets.token_hex(12)
     try:
-        os.link(transaction.files.body(file), transaction.files.body(name))
-        sync_directory(transaction.files.bodies)
+        os.link(files.body(file), files.body(name))
+        sync_directory(files.bodies)
     except OSError as error:
         raise StoreFull(f"an item could not be copied: {error.strerror}") from None
-    return name
+    return Link(file, name)
 
 
 def _insert(database: Database, place: Place, state: ItemState, file: str | None) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from trekd.errors import OverQuota
+from trekd.store.collections import CollectionId
 from trekd.store.interfaces import MailboxState
 from trekd.store.sqlite.database import Database
 from trekd.store.sqlite.paths import AccountFiles
@@ -37,6 +38,7 @@ class Transaction:
     @ivar touched: row numbers of the mailboxes that it changed, with the state it left them in where it knows that.
     @ivar deleted: mailboxes that it deleted, with the modification sequence of that.
     @ivar arrived: the first new UID of mailboxes that got messages.
+    @ivar shelves: collections that it changed, made or removed.
     @ivar freed: identifiers of messages whose files are not needed when the commit is made.
     """
 
@@ -49,6 +51,7 @@ class Transaction:
     touched: dict[int, MailboxState | None] = field(default_factory=dict)
     deleted: dict[MailboxId, int] = field(default_factory=dict)
     arrived: dict[MailboxId, int] = field(default_factory=dict)
+    shelves: set[CollectionId] = field(default_factory=set)
     freed: list[str] = field(default_factory=list)
 
     def next_modseq(self, octets: int = 0, messages: int = 0) -> int:

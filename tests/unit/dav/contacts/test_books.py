@@ -159,6 +159,20 @@ def test_a_book_is_given_whole(client: DAVClient) -> None:
     got = client.request("GET", BOOK)
     assert got.body == card() + card(uid="2")
     assert got.headers["content-type"] == "text/vcard; charset=utf-8"
+    assert got.headers["content-disposition"] == "attachment; filename*=UTF-8''contacts.vcf"
+    assert client.request("GET", BOOK, If_None_Match=got.headers["etag"]).status == 304
+    client.request("DELETE", BOOK + "a.vcf")
+    assert client.request("GET", BOOK, If_None_Match=got.headers["etag"]).body == card(uid="2")
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+@pytest.mark.parametrize("place", [BOOK + "inside/", f"/dav/calendars/{ALICE}/book/", f"/dav/files/{ALICE}/book/"])
+def test_a_book_cannot_be_everywhere(client: DAVClient, method: str, place: str) -> None:
+    """RFC 6352 §6.3.2.1, addressbook-collection-location-ok."""
+    other = f"/dav/addressbooks/{ALICE}/other/"
+    assert client.request("COPY", BOOK, Destination=other).status == 201
+    reply = client.request(method, other, Destination=place)
+    assert (reply.status, reply.condition) == (403, CARDDAV + "addressbook-collection-location-ok")
 
 
 # --- Properties -----------------------------------------------------------------------------------
