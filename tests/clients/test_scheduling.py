@@ -7,7 +7,9 @@ import email.policy
 import socketserver
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +192,48 @@ def test_busy_times_and_a_library(world: World) -> None:
     )
     answer = world.curl("alice", "POST", "outbox/", input=question)
     assert b" 200 " in answer and b"20270301T100000Z/20270301T110000Z" in answer and b"2.0;Success" in answer
+
+
+def test_what_is_stored_is_told_when_the_daemon_is_killed(world: World) -> None:
+    """Every invitation in the organizer's calendar is in the attendee's after the next start, answered or not."""
+    credentials = b64encode(f"alice@example.com:{PASSWORD}".encode()).decode()
+    stored: list[str] = []
+
+    def put(number: int) -> None:
+        connection = HTTPSConnection("localhost", world.daemon.ports["https"], context=world.daemon.client_tls)
+        try:
+            for step in range(100):
+                uid = f"killed-{number}-{step}"
+                path = f"/dav/calendars/alice@example.com/calendar/{uid}.ics"
+                text = invitation(uid, "bob@example.com")
+                connection.request("PUT", path, text, {"Authorization": f"Basic {credentials}"})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status == 201:
+                    stored.append(uid)
+        except (OSError, HTTPException):
+            return
+
+    writers = [threading.Thread(target=put, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    deadline = time.monotonic() + PATIENCE
+    while len(stored) < 25:
+        assert time.monotonic() < deadline, world.daemon.log
+        time.sleep(0.01)
+    world.daemon.kill()
+    for writer in writers:
+        writer.join()
+    world.daemon.start()
+    journal = world.daemon.directory / "data" / "scheduling"
+    while list(journal.glob("*.json")):
+        assert time.monotonic() < deadline, world.daemon.log
+        time.sleep(0.05)
+
+    def uids(user: str) -> set[str]:
+        lines = world.curl(user, "GET", "calendar/").decode().splitlines()
+        return {line.partition(":")[2] for line in lines if line.startswith("UID:killed-")}
+
+    kept = uids("alice")
+    assert set(stored) <= kept
+    assert kept == uids("bob")
