@@ -353,6 +353,26 @@ class DateTooLate(CalendarLimit):
     """A time lies at or after the end of what is taken (RFC 4791 §5.3.2.1, max-date-time)."""
 
 
+class OrganizersDiffer(CollectionRefused):
+    """Components of one object name different organizers (RFC 6638 §3.2.4.2, same-organizer-in-all-components)."""
+
+
+class OrganizerChangeRefused(CollectionRefused):
+    """An organizer may not change this (RFC 6638 §3.2.4.3, allowed-organizer-scheduling-object-change)."""
+
+
+class AttendeeChangeRefused(CollectionRefused):
+    """
+    An attendee may not change this (RFC 6638 §3.2.4.4, allowed-attendee-scheduling-object-change).
+
+    @ivar what: name of a property.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
 # --- Mail transport -------------------------------------------------------------------------------
 
 

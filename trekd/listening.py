@@ -28,6 +28,9 @@ Connections that the kernel holds until they are accepted: Twisted's 50 are gone
 at once, and each further one then waits a second or more (Linux: at most C{net.core.somaxconn}, 4096).
 """
 
+SOCKET_MODE = 0o660
+"""Of UNIX sockets whose endpoint does not say it: mail that comes by one needs no login."""
+
 _HINTS = {
     errno.EADDRINUSE: "another program listens there; stop it or choose another port",
     errno.EACCES: "no permission; ports below 1024 need root or CAP_NET_BIND_SERVICE",
@@ -47,10 +50,11 @@ def listen(reactor: Any, service: str, endpoint: str, factory: IProtocolFactory,
     """
     endpoint = _from_base(endpoint, base)
     path = socket_path(endpoint)
+    mode = f":mode={SOCKET_MODE:o}" if path is not None and ":mode=" not in endpoint else ""
     try:
         if path is not None:
             _clear_the_way(path)
-        port = _now(serverFromString(reactor, endpoint).listen(factory))
+        port = _now(serverFromString(reactor, endpoint + mode).listen(factory))
         _set_socket_options(port)
         if "backlog=" not in endpoint:
             _lengthen_queue(port)

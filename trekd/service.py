@@ -25,6 +25,7 @@ from twisted.python import usage
 from twisted.python.components import Componentized
 
 from trekd import __version__, listening
+from trekd.assembly.clocks import run_evenly
 from trekd.assembly.host import Host
 from trekd.config.schema import Config
 from trekd.configfile import DEFAULT_CONFIG, read_config
@@ -87,10 +88,13 @@ class Options(usage.Options):
 class MailHost(MultiService):
     """The whole daemon as one service."""
 
-    def __init__(self, config: Config, path: str, reactor: Any, observer: ILogObserver | None = None) -> None:
+    def __init__(
+        self, config: Config, path: str, reactor: Any, observer: ILogObserver | None = None, time_of_day: Any = None
+    ) -> None:
         """
         @param path: absolute, of the configuration file.
         @param observer: where twistd is to send the log.
+        @param time_of_day: the reactor for those who need dates; C{None} for the reactor itself.
         """
         MultiService.__init__(self)
         self._observer = observer
@@ -98,6 +102,7 @@ class MailHost(MultiService):
         self._path = path
         self._config = config
         self._reactor = reactor
+        self._time_of_day = time_of_day
         self._ports: list[IListeningPort] = []
         self._host: Host | None = None
         self._notifier = SystemdNotifier()
@@ -118,7 +123,7 @@ class MailHost(MultiService):
         """Make the parts and bind every port; a fault ends the process with status 1."""
         os.umask(0o077)
         try:
-            self._host = compose(self._config, self._reactor, self.reload)
+            self._host = compose(self._config, self._reactor, self.reload, self._time_of_day)
             base = os.path.dirname(self._path)
             for service, endpoint, factory in self._host.listeners:
                 self._ports.append(listening.listen(self._reactor, service, endpoint, factory, base))
@@ -228,6 +233,6 @@ def makeService(options: Options) -> MailHost:
     """Make the service (called by twistd)."""
     from twisted.internet import reactor
 
-    return MailHost(options.loaded, options["config"], reactor, options.observer)
+    return MailHost(options.loaded, options["config"], reactor, options.observer, run_evenly(reactor))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trekd.assembly.accounts import Accounts
+from trekd.assembly.dav import shares
 from trekd.assembly.entries import entry_rules
 from trekd.assembly.host import Host
 from trekd.assembly.mailout import MailOut
@@ -23,20 +24,22 @@ from trekd.web.operations import Operations
 Reload = Callable[[], tuple[tuple[str, ...], tuple[str, ...]]]
 
 
-def compose(config: Config, reactor: Any, reload: Reload) -> Host:
+def compose(config: Config, reactor: Any, reload: Reload, time_of_day: Any = None) -> Host:
     """
     Make all parts; nothing listens and no thread runs yet.
 
     @param reload: what C{trekctl reload} calls.
+    @param time_of_day: the reactor for those who need dates; C{None} for the reactor itself.
     @raise ConfigFault: a file, plugin or directory cannot be used.
     """
+    time_of_day = time_of_day or reactor
     metrics = Metrics()
-    accounts = Accounts(config, metrics, reactor)
+    accounts = Accounts(config, metrics, reactor, time_of_day)
     resolver = open_resolver(config.dns, reactor)
-    mail_out = MailOut(config, accounts, resolver, reactor)
+    mail_out = MailOut(config, accounts, resolver, reactor, time_of_day)
     parts = (accounts, mail_out)
     lag, tls = LagMeter(metrics.lag, reactor), _server_tls(config)
-    host = Host(config, reactor, metrics, lag, resolver, accounts, mail_out, parts, tls)
+    host = Host(config, reactor, time_of_day, metrics, lag, resolver, accounts, mail_out, parts, tls)
     _show_metrics(host)
     host.listeners = tuple(listening_posts(host, _operations(host, reload)))
     return host
@@ -92,5 +95,6 @@ def _operations(host: Host, reload: Reload) -> Operations:
             lanes=mail_out.lanes,
             entries=entry_rules(in_thread_of(host.reactor)),
             probe=mail_out.probe,
+            shares=shares(host),
         )
     )

@@ -196,6 +196,12 @@ class SMTP(Line):
         return self.ask(b"NOOP").startswith(b"250 2.0.0")
 
 
+def has_clean_log(daemon: Daemon) -> bool:
+    """Whether nothing was an error of ours, and no password was logged."""
+    password = base64.b64encode(PASSWORD.encode()).decode().rstrip("=")
+    return not any(text in daemon.log for text in ("Traceback", PASSWORD, "tr0ub4dor", password))
+
+
 def memory(daemon: Daemon) -> int:
     """Resident octets of the daemon now."""
     return _status(daemon, "VmRSS")

@@ -131,6 +131,16 @@ class Postfix:
         self.process.wait(STOP_TIME)
         self.process = None
 
+    def logged(self, text: str) -> str:
+        """Wait until the log has a line with the text; that line."""
+        deadline = time.monotonic() + START_TIME
+        while True:
+            for line in self.log.splitlines():
+                if text in line:
+                    return line
+            assert time.monotonic() < deadline, f"{text!r} is not in\n{self.log}"
+            time.sleep(0.05)
+
     def flush(self) -> None:
         """Try what is queued now."""
         self._postfix("flush")

@@ -154,7 +154,7 @@ def test_octets_behind_starttls_are_dropped(daemon: Daemon, service: str) -> Non
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-@pytest.mark.parametrize("service", ["smtp", "submission", "submissions"])
+@pytest.mark.parametrize("service", ["smtp", "submission", "submissions", "imaps", "imap", "https"])
 def test_tls_is_of_today(daemon: Daemon, service: str) -> None:
     """TLS 1.2 and 1.3 with forward secrecy, no compression; what is older is not spoken (RFC 8996)."""
     for version, works in (
@@ -177,7 +177,11 @@ def handshake(daemon: Daemon, service: str, version: ssl.TLSVersion, ciphers: st
     context.minimum_version = context.maximum_version = version
     context.set_ciphers(ciphers)
     with socket.create_connection(("127.0.0.1", daemon.ports[service]), 10) as plain:
-        if service != "submissions":
+        if service == "imap":
+            plain.recv(4096)
+            plain.sendall(b"s STARTTLS\r\n")
+            assert plain.recv(4096).startswith(b"s OK")
+        elif service in ("smtp", "submission"):
             plain.recv(4096)
             plain.sendall(b"EHLO x\r\n")
             plain.recv(4096)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.daemon import PASSWORD, Daemon
-from tests.clients.hostile import IMAP, SMTP, Line, answer_time, bounded_memory, wait_until
+from tests.clients.hostile import IMAP, SMTP, Line, answer_time, bounded_memory, has_clean_log, wait_until
 
 MB = 1_000_000
 PROMPT = 2.0
@@ -25,9 +25,7 @@ HEADER = b"From: alice@example.com\r\nTo: bob@example.com\r\nSubject: x\r\n"
 def clean_log(daemon: Daemon) -> Iterator[None]:
     """Nothing of all this is an error of ours, and no password is ever logged."""
     yield
-    assert "Traceback" not in daemon.log
-    for secret in (PASSWORD, "tr0ub4dor", base64.b64encode(PASSWORD.encode()).decode().rstrip("=")):
-        assert secret not in daemon.log
+    assert has_clean_log(daemon)
 
 
 @pytest.fixture

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from tests.clients.daemon import PASSWORD, Daemon, free_ports
+from tests.clients.hostile import SMTP
 from tests.clients.postfix import Postfix, require_postfix
 from tests.clients.programs import require, run
 from tests.fakes.nameserver import NameServerProcess
+from tests.fakes.vectors import VECTORS
 
 ZONE = {"outside.example": ["MX 10 mx.outside.example."], "mx.outside.example": ["A 127.0.0.1"]}
 PATIENCE = 60.0
@@ -206,6 +208,65 @@ def test_octets_arrive_as_they_were_sent(world: World) -> None:
     header, _, text = received.partition(b"\n\n")
     assert text.replace(b"\n", b"\r\n") == body.encode() + b"\r\n"  # swaks ends it with one more CRLF
     assert b"Return-Path: <alice@example.com>" in header
+
+
+HEADER = b"From: alice@example.com\r\nSubject: "
+SECOND = b"MAIL FROM:<alice@example.com>\r\nRCPT TO:<bob@outside.example>\r\nDATA\r\n" + HEADER + b"smuggled\r\n\r\nx"
+
+
+def test_no_submitter_makes_two_messages_of_one_at_the_next_server(world: World) -> None:
+    """
+    Postfix 3.7 as it comes takes C{LF . LF} and its like for the end of a message: nothing of the kind may reach it.
+    What the daemon takes, by DATA or BDAT, is one message there, whatever dots stand wherever.
+    """
+    world.postfix.start()
+    taken = refused = 0
+    with SMTP(world.daemon) as client:
+        for number, vector in enumerate(VECTORS):
+            octets = HEADER + b"one\r\n\r\nfirst" + vector + SECOND + b"\r\n"
+            reply = client.deliver(octets, b"bob@outside.example")
+            assert reply.startswith(b"550 5.6.0"), vector
+            client.begin(b"bob@outside.example")
+            client.send(b"BDAT %d LAST\r\n" % len(octets) + octets)
+            assert client.reply().startswith(b"550 5.6.0"), vector
+            assert client.works()
+            refused += 2
+            # The same between line ends that mail has, so that it is only a dot.
+            dots = vector.replace(b"\0", b"").replace(b"\r", b"").replace(b"\n", b"\r\n")
+            octets = HEADER + b"legal %d\r\n\r\nfirst" % number + dots + SECOND + b"\r\n"
+            client.begin(b"bob@outside.example")
+            client.send(b"BDAT %d LAST\r\n" % len(octets) + octets)
+            assert client.reply().startswith(b"250"), vector
+            taken += 1
+    world.heal()
+    assert refused == 2 * len(VECTORS)
+    # The text behind the dot names a subject in the body, which is not one more message.
+    assert len(world.postfix.received()) == taken
+    firsts = [octets.partition(b"Subject: ")[2].partition(b"\n")[0] for octets in world.postfix.received()]
+    assert sorted(firsts) == sorted(b"legal %d" % number for number in range(len(VECTORS)))
+
+
+@pytest.mark.parametrize("edge", [16_384, 32_768, 65_536, 262_144])
+def test_dots_at_the_edges_of_pieces_stay_dots(world: World, edge: int) -> None:
+    """RFC 5321 §4.5.2, at every edge that some layer cuts at."""
+    world.postfix.start()
+    wanted = {}
+    with SMTP(world.daemon) as client:
+        for off in range(-3, 3):
+            head = HEADER + b"edge %d\r\n\r\n" % off
+            lines = b"x" * 62 + b"\r\n"
+            count, rest = divmod(edge + off - len(head) - 2, len(lines))
+            body = lines * count + b"y" * rest + b"\r\n.\r\n..\r\n.end\r\n"
+            wanted[b"edge %d" % off] = body
+            client.begin(b"bob@outside.example")
+            client.send(b"BDAT %d LAST\r\n" % len(head + body) + head + body)
+            assert client.reply().startswith(b"250")
+    world.heal()
+    found = {}
+    for octets in world.postfix.received():
+        header, _, body = octets.replace(b"\n", b"\r\n").partition(b"\r\n\r\n")
+        found[header.partition(b"Subject: ")[2].partition(b"\r\n")[0]] = body
+    assert found == wanted
 
 
 def test_what_was_acknowledged_before_a_kill_arrives(world: World) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.clients.daemon import PASSWORD, Daemon
+from tests.clients.hostile import IMAP, wait_until
 from tests.clients.programs import require, run
 
 OWN = """\
@@ -25,7 +27,7 @@ new_recipients_per_day = 3
 @pytest.fixture(scope="module")
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A provider is a mail host too: another daemon of ours."""
-    daemon = Daemon(tmp_path_factory.mktemp("provider"))
+    daemon = Daemon(tmp_path_factory.mktemp("provider"), "[smtp]\nrequire_own_sender = false\n")
     daemon.start()
     daemon.add_accounts({"customer@example.com": "pro"})
     yield daemon
@@ -101,6 +103,44 @@ def test_what_does_not_work_is_not_saved(daemon: Daemon, provider: Daemon) -> No
     assert "does not work" in daemon.trekctl("smtp", "test", "acme", status=1)
     said = daemon.trekctl("smtp", "set", "acme", "--password-stdin", input=f"{PASSWORD}\n")
     assert "changed acme" in said
+
+
+def test_a_password_that_the_provider_refuses_holds_the_mail_and_its_owner_is_told(
+    daemon: Daemon, provider: Daemon
+) -> None:
+    """535: no way but the user's own is taken, the login is not tried again and again, and a new password is enough."""
+    add(daemon, provider)
+    daemon.trekctl("smtp", "use", "acme", "--mailbox", "nano@example.com")
+    provider.trekctl("account", "passwd", "customer@example.com", "--password-stdin", input="changed secret\n")
+    before = provider.log.count("refused login 'customer@example.com'")
+    for _ in range(2):
+        assert "<~  250 2.0.0 OK, queued" in swaks(daemon, "nano@example.com", "held@elsewhere.example")
+    held: list[Any] = []
+
+    def is_held() -> bool:
+        listed: Any = daemon.trekctl_json("queue", "list")
+        held[:] = [one for one in listed["entries"] if "535" in f"{one}"]
+        return len(held) == 2
+
+    wait_until(is_held)
+    assert {one["lane"] for one in held} == {"profile:acme"}
+    assert "535" in daemon.trekctl("smtp", "list")
+    assert provider.log.count("refused login 'customer@example.com'") - before <= 2
+    with IMAP(daemon, "nano") as nano:
+        nano.ask(b"s SELECT INBOX")
+        letters = b"\n".join(nano.ask(b"f FETCH 1:* BODY.PEEK[]"))
+    assert letters.count(b"Your own SMTP server, set up here as acme, cannot be used:") == 1
+    assert b"535" in letters
+    assert PASSWORD.encode() not in letters
+    daemon.trekctl("smtp", "set", "acme", "--password-stdin", input="changed secret\n")
+
+    def is_there() -> bool:
+        listed: Any = provider.trekctl_json("queue", "list")
+        return len([one for one in listed["entries"] if one["recipient"] == "held@elsewhere.example"]) == 2
+
+    wait_until(is_there)
+    assert daemon.trekctl_json("queue", "list")["entries"] == []  # type: ignore[call-overload, index]
+    provider.trekctl("account", "passwd", "customer@example.com", "--password-stdin", input=f"{PASSWORD}\n")
 
 
 def test_a_day_has_its_new_recipients(daemon: Daemon) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 import smtplib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.clients.daemon import ROOT, Daemon
-from tests.clients.mta import Postfix
+from tests.clients.daemon import ROOT, Daemon, free_ports
+from tests.clients.postfix import Postfix, require_postfix
 from tests.clients.test_imaplib import log_in
+from tests.fakes.nameserver import NameServerProcess
 
 HEADER = b"From: outside@elsewhere.example\r\nSubject: "
 
@@ -26,35 +29,74 @@ def documented() -> dict[str, str]:
     return lines
 
 
+class Behind(Daemon):
+    """A daemon whose socket belongs to Postfix's group, as the package's unit makes it."""
+
+    def start(self, *options: str) -> None:
+        """See L{Daemon}."""
+        super().start(*options)
+        shutil.chown(self.lmtp, group="postfix")
+
+
+class Front(Postfix):
+    """
+    Postfix in front of a daemon.
+
+    @ivar port: where it takes mail, on 127.0.0.1.
+    """
+
+    def __init__(self, directory: Path, lmtp: str) -> None:
+        (self.port,) = free_ports(1)
+        lines = documented().items()
+        settings = {name: value.replace("/run/trekmail/lmtp", lmtp) for name, value in lines}
+        settings |= {"address_verify_poll_delay": "1s", "lmtp_send_xforward_command": "yes", "mynetworks": ""}
+        settings["myhostname"] = "mx.example.net"
+        super().__init__(directory, settings, {f"127.0.0.1:{self.port}": ""})
+
+
+ZONE = {"near.example": ['TXT "v=spf1 ip4:127.0.0.9 -all"'], "_dmarc.near.example": ['TXT "v=DMARC1; p=none"']}
+
+
 @pytest.fixture(scope="module")
-def front() -> Iterator[tuple[Postfix, Daemon]]:
+def front() -> Iterator[tuple[Front, Daemon]]:
     """A daemon whose socket Postfix can reach, and Postfix; dave's mailbox is small, erin's is full."""
-    postfix = Postfix()
-    directory = postfix.directory / "trekmail"
+    require_postfix()
+    with TemporaryDirectory(prefix="trekmail-") as name:
+        Path(name).chmod(0o755)
+        yield from _front(Path(name))
+
+
+def _front(place: Path) -> Iterator[tuple[Front, Daemon]]:
+    directory = place / "trekmail"
     directory.mkdir()
-    daemon = Daemon(directory, reception="verify_lmtp = true")
+    names = NameServerProcess(directory, ZONE)
+    dns = f'[dns]\nservers = ["127.0.0.1:{names.port}"]\n'
+    daemon = Behind(directory, dns, reception="verify_lmtp = true")
+    postfix = Front(place / "postfix", daemon.lmtp)
     try:
         daemon.add_accounts({f"{name}@example.com": "pro" for name in ("alice", "bob", "dave", "erin")})
         daemon.trekctl("account", "set", "dave@example.com", "--quota", "20KB")
         daemon.trekctl("account", "set", "erin@example.com", "--quota", "2KB")
         daemon.start()
-        settings = {
-            name: value.replace("/run/trekmail/lmtp", daemon.lmtp).replace("\n", " ")
-            for name, value in documented().items()
-        }
-        postfix.start({**settings, "address_verify_poll_delay": "1s", "lmtp_send_xforward_command": "yes"})
+        postfix.start()
         yield postfix, daemon
     finally:
         daemon.close()
         postfix.stop()
+        names.close()
 
 
 def send(
-    postfix: Postfix, subject: str, *recipients: str, sender: str = "outside@elsewhere.example", size: int = 100
+    postfix: Front,
+    subject: str,
+    *recipients: str,
+    sender: str = "outside@elsewhere.example",
+    size: int = 100,
+    source: str = "127.0.0.1",
 ) -> dict[str, tuple[int, bytes]]:
-    """Hand a message to Postfix; the recipients it refused."""
+    """Hand a message to Postfix, from an address of this host; the recipients it refused."""
     message = HEADER + subject.encode() + b"\r\n\r\n" + b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * (size // 72)
-    with smtplib.SMTP("127.0.0.1", postfix.port) as client:
+    with smtplib.SMTP("127.0.0.1", postfix.port, source_address=(source, 0)) as client:
         return client.sendmail(sender, recipients, message)
 
 
@@ -73,7 +115,7 @@ def wait_for(daemon: Daemon, name: str, subject: str) -> bytes:
     raise AssertionError(f"{subject!r} did not arrive for {name}")
 
 
-def test_mail_arrives(front: tuple[Postfix, Daemon]) -> None:
+def test_mail_arrives(front: tuple[Front, Daemon]) -> None:
     postfix, daemon = front
     assert send(postfix, "to two", "alice@example.com", "bob+tag@example.com") == {}
     for name in ("alice", "bob"):
@@ -82,7 +124,7 @@ def test_mail_arrives(front: tuple[Postfix, Daemon]) -> None:
         assert re.search(rb"\r\nReceived: from mx\.example\.net\r\n\tby mail\.example\.com with LMTP id ", message)
 
 
-def test_who_is_not_there_is_refused_by_postfix(front: tuple[Postfix, Daemon]) -> None:
+def test_who_is_not_there_is_refused_by_postfix(front: tuple[Front, Daemon]) -> None:
     """It asks us first (reject_unverified_recipient): no backscatter."""
     postfix, _ = front
     with pytest.raises(smtplib.SMTPRecipientsRefused) as caught:
@@ -94,7 +136,7 @@ def test_who_is_not_there_is_refused_by_postfix(front: tuple[Postfix, Daemon]) -
     assert caught.value.recipients["friend@elsewhere.example"][0] in (454, 554)
 
 
-def test_what_does_not_fit_comes_back_and_the_others_have_it(front: tuple[Postfix, Daemon]) -> None:
+def test_what_does_not_fit_comes_back_and_the_others_have_it(front: tuple[Front, Daemon]) -> None:
     """RFC 2033 §4.2: 552 5.2.2 for one recipient of two."""
     postfix, daemon = front
     send(postfix, "too large", "dave@example.com", "bob@example.com", sender="alice@example.com", size=40_000)
@@ -104,7 +146,7 @@ def test_what_does_not_fit_comes_back_and_the_others_have_it(front: tuple[Postfi
     assert b"bob@example.com" not in notice.partition(b"Content-Type: message/rfc822")[0]
 
 
-def test_mail_for_a_full_mailbox_waits_at_postfix(front: tuple[Postfix, Daemon]) -> None:
+def test_mail_for_a_full_mailbox_waits_at_postfix(front: tuple[Front, Daemon]) -> None:
     """452 4.2.2: its owner may make room."""
     postfix, daemon = front
     with log_in(daemon, "erin") as client:
@@ -115,15 +157,20 @@ def test_mail_for_a_full_mailbox_waits_at_postfix(front: tuple[Postfix, Daemon])
     assert "452 4.2.2 The mailbox is full" in postfix.logged("452 4.2.2")
 
 
-def test_where_the_mail_came_from_is_known(front: tuple[Postfix, Daemon]) -> None:
-    """XFORWARD; Postfix sends it because it is offered."""
+@pytest.mark.parametrize(("source", "result"), [("127.0.0.9", b"pass"), ("127.0.0.8", b"fail")])
+def test_where_the_mail_came_from_is_known(front: tuple[Front, Daemon], source: str, result: bytes) -> None:
+    """XFORWARD, which Postfix sends because it is offered: SPF is judged for the client that Postfix had."""
     postfix, daemon = front
-    send(postfix, "forwarded", "bob@example.com")
-    wait_for(daemon, "bob", "forwarded")
+    send(postfix, f"from {source}", "bob@example.com", sender="outside@near.example", source=source)
+    header = wait_for(daemon, "bob", f"from {source}").partition(b"\r\n\r\n")[0]
+    unfolded = re.sub(rb"\r\n[ \t]+", b" ", header)
+    (line,) = [one for one in unfolded.split(b"\r\n") if one.startswith(b"Authentication-Results: mail.example.com;")]
+    assert b" spf=" + result in line, line
+    assert f"[{source}]".encode() in unfolded
     assert "Traceback" not in daemon.log
 
 
-def test_a_socket_that_is_gone_loses_nothing(front: tuple[Postfix, Daemon]) -> None:
+def test_a_socket_that_is_gone_loses_nothing(front: tuple[Front, Daemon]) -> None:
     postfix, daemon = front
     assert send(postfix, "verified", "bob@example.com") == {}
     wait_for(daemon, "bob", "verified")
@@ -136,7 +183,7 @@ def test_a_socket_that_is_gone_loses_nothing(front: tuple[Postfix, Daemon]) -> N
 
 
 @pytest.mark.parametrize("vector", [b"\n.\n", b"\r\n.\n", b"\n.\r\n"], ids=repr)
-def test_nothing_is_smuggled_through_both(front: tuple[Postfix, Daemon], vector: bytes) -> None:
+def test_nothing_is_smuggled_through_both(front: tuple[Front, Daemon], vector: bytes) -> None:
     """One message or none arrives, never two (smtpd_forbid_bare_newline)."""
     postfix, daemon = front
     mark = f"smuggle{vector.hex()}"
@@ -156,6 +203,10 @@ def test_nothing_is_smuggled_through_both(front: tuple[Postfix, Daemon], vector:
         client.select("INBOX", readonly=True)
         found = client.search(None, "SUBJECT", f'"{mark}"')[1][0].split()
     assert len(found) == 1
+
+
+def test_the_unit_opens_the_socket_to_postfix() -> None:
+    assert "ExecStartPost=-+/bin/chgrp postfix /run/trekmail/lmtp\n" in (ROOT / "debian/trekmail.service").read_text()
 
 
 def test_the_guide_names_the_socket_of_the_sample() -> None:

@@ -100,6 +100,7 @@ class DAVHost:
             store=self.store,
             quota=plans.quota,
             clock=self.clock,
+            time_of_day=self.clock.seconds,
             off_reactor=maybeDeferred,
             locks=LockTable(self.clock, (config or DAVConfig()).max_locks),
             tables=rows(),

@@ -256,6 +256,7 @@ class FakeSite:
             portal=Portal(self.realm, [self.checker]),
             mechanisms=Mechanisms(mechanisms, self.checker.scram, lambda tls, kind: b"channel"),
             clock=self.clock,  # type: ignore[arg-type]
+            time_of_day=self.clock.seconds,
             reception=reception or Reception(ReceptionConfig(greet_delay=0)),
         )
         self.factory = SubmissionFactory(self.site, service, context_factory=object())

@@ -67,6 +67,13 @@ def test_a_relative_socket_path_starts_from_the_base(opened: object, tmp_path: P
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_socket_is_closed_to_other_users_unless_its_mode_is_said(opened: object, tmp_path: Path) -> None:
+    opened(f"unix:{tmp_path}/closed")
+    opened(f"unix:{tmp_path}/open:mode=666")
+    assert (tmp_path / "closed").stat().st_mode & 0o777 == 0o660
+    assert (tmp_path / "open").stat().st_mode & 0o777 == 0o666
+
+
 def test_a_dead_process_socket_is_replaced(opened: object, tmp_path: Path) -> None:
     path = str(tmp_path / "control")
     with socket.socket(socket.AF_UNIX) as dead:

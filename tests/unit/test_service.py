@@ -16,23 +16,15 @@ from twisted.application.service import Application
 from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, Logger, LogLevel
 
+from tests.fakes.configuration import WITHOUT_LISTENERS
 from tests.fakes.connections import FakeConnection
 from tests.fakes.inmemory import InMemoryReactor
 from trekd import service
 from trekd.errors import ConfigFault
 from trekd.service import GOODBYE_TIME, MailHost, Options
 
-CONFIG = """\
-[server]
-hostname = "mail.example.com"
-domains = ["example.com"]
-data_dir = "data"
-[listen]
-imaps = []
-submissions = []
-submission = []
-https = []
-lmtp = ["tcp:2424:interface=127.0.0.1"]
+CONFIG = f"""\
+{WITHOUT_LISTENERS}lmtp = ["tcp:2424:interface=127.0.0.1"]
 control = []
 [store]
 backend = "memory"

@@ -7,7 +7,8 @@ A transcript is a header of C{name: value} lines, a blank line, then requests an
    Content-Length and the credentials are added; C{As: bob} picks another account than alice;
  - C{S:} lines are the answer: the status, header fields that must be there, an empty line, the body.
 
-An XML body is the same document whatever its prefixes and white space; any other body is compared by its lines.
+An XML body is the same document whatever its prefixes and white space; any other body is compared by its lines,
+whatever ends them.
 C{$name} in an answer's field, text or attribute stands for characters that are kept, and must be the same wherever
 they come again; C{*} for anything.  C{$name} in a request is filled in.  C{T: seconds} lets time pass, C{#} begins a
 remark.
@@ -132,7 +133,7 @@ class Player:
                 pattern += f"(?P<{name}>.+)" if known is None else re.escape(known)
             else:
                 pattern += ".*" if literal == "*" else re.escape(literal)
-        match = re.fullmatch(pattern, text, re.DOTALL)
+        match = re.fullmatch(pattern, text.replace("\r\n", "\n").removesuffix("\n"), re.DOTALL)
         if match is not None:
             self._words.update(match.groupdict())
         return match is not None

@@ -48,8 +48,9 @@ class Accounts:
     @ivar mechanisms: how a password is proved without being said.
     """
 
-    def __init__(self, config: Config, metrics: Metrics, reactor: Any) -> None:
+    def __init__(self, config: Config, metrics: Metrics, reactor: Any, time_of_day: Any) -> None:
         """
+        @param time_of_day: the reactor for those who need dates.
         @raise ConfigFault: the directory or the store cannot be used.
         """
         self.plan_figures = dict(config.plans)
@@ -67,7 +68,7 @@ class Accounts:
         self.ledger = ConnectionLedger(self.plans, config.limits, prefixes, reactor, self.probe)
         self.guessing = Guessing(config.limits, prefixes, reactor)
         self.balancers = Balancers(config.limits.proxy_networks)
-        self.store = open_store(config, reactor)
+        self.store = open_store(config, time_of_day)
         # SCRAM keys are not remembered: asking for them costs little, and a new password holds at once.
         scram = IScramDirectory(own_directory, None)
         self.mechanisms = Mechanisms(config.login.mechanisms, scram, channel_binding)

@@ -42,6 +42,7 @@ class Host:
     The parts of a running daemon.
 
     @ivar config: what is in force, which after a reload is not all that the file says.
+    @ivar time_of_day: the reactor for those who need dates.
     @ivar parts: each needs only those before it; started in this order, ended in the opposite one.
     @ivar tls: C{None} when no listener speaks TLS.
     @ivar started: Unix seconds.
@@ -50,6 +51,7 @@ class Host:
 
     config: Config
     reactor: Any
+    time_of_day: Any
     metrics: Metrics
     lag: LagMeter
     resolver: Resolver

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trekd.assembly.accounts import Accounts
-from trekd.assembly.threads import in_thread_of
+from trekd.assembly.threads import in_queue_thread_of, in_thread_of
 from trekd.config.schema import Config
 from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
@@ -34,7 +34,11 @@ from trekd.relay.profilefile import ProfileFile
 from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Surroundings
 from trekd.relay.sealing import KeyFile
+from trekd.store.sqlite.threads import Threads
 from trekd.tls import ClientTLS
+
+QUEUE_THREADS = 4
+"""For the queue: one that changes it, one that looks, and two for large messages."""
 
 
 class MailOut:
@@ -48,37 +52,42 @@ class MailOut:
     @ivar control: what administrators do with the queue; C{probe}: how they try a profile.
     """
 
-    def __init__(self, config: Config, accounts: Accounts, resolver: Resolver, reactor: Any) -> None:
+    def __init__(
+        self, config: Config, accounts: Accounts, resolver: Resolver, reactor: Any, time_of_day: Any
+    ) -> None:
         """
+        @param time_of_day: the reactor for those who need dates.
         @raise ConfigFault: a file cannot be used.
         """
         in_thread = in_thread_of(reactor)
-        self._reactor = reactor
-        self.demands = open_demands(config, resolver, in_thread, reactor)
+        self._time_of_day = time_of_day
+        self.demands = open_demands(config, resolver, in_thread, time_of_day)
         self.profiles = _open_profiles(config, reactor)
-        self.usage = _open_usage(config, accounts.plans, reactor)
+        self.usage = _open_usage(config, accounts.plans, time_of_day)
         hostname, trusted = config.server.hostname, ClientTLS(config.relay.trusted)
         around = Surroundings(hostname, resolver, self.demands, self.profiles, trusted, reactor)
         self.relay = open_relay(config.relay, around)
         self.probe = Probe(config.relay, around)
-        self._spool = Spool(_open_spool(config), in_thread, self.relay.lane)
+        self._threads = Threads(reactor, QUEUE_THREADS, 0)
+        self._spool = Spool(_open_spool(config), in_queue_thread_of(self._threads), self.relay.lane)
         routing = Routing(accounts.directory, config.server, accounts.plans, self.profiles, config.relay.own_smtp_help)
         self.keys = open_keys(config, in_thread)
-        signer = Signer(self.keys, reactor, in_thread)
-        suppressions = Suppressions(self._spool, config.queue.suppression, reactor)
+        signer = Signer(self.keys, time_of_day, in_thread)
+        suppressions = Suppressions(self._spool, config.queue.suppression, time_of_day)
         outward = Outward(self._spool, signer, suppressions, self.usage)
-        self.flow = MailFlow(routing, LocalDelivery(accounts.store, accounts.plans), outward, reactor)
+        self.flow = MailFlow(routing, LocalDelivery(accounts.store, accounts.plans), outward, time_of_day)
         self.settings = open_settings(config, in_thread)
         self._add_filters(config, routing)
-        self.dispatcher = make_dispatcher(self.flow, self.relay, Schedule(config.queue), config.queue, reactor)
+        schedule = Schedule(config.queue)
+        self.dispatcher = make_dispatcher(self.flow, self.relay, schedule, config.queue, time_of_day, reactor.seconds)
         self.control = QueueControl(self._spool, self.dispatcher, suppressions)
         self.profiles.watch(self.dispatcher.profile_changed)
 
     def _add_filters(self, config: Config, routing: Routing) -> None:
         """What accounts have set applies to their mail, and bounces of what was forwarded find their way back."""
         rewriting = open_rewriting(config)
-        routing.restore = lambda address: rewriting.restore(address, self._reactor.seconds())
-        post = Post(routing.resolve, routing.is_served, config.server.hostname, self._reactor)
+        routing.restore = lambda address: rewriting.restore(address, self._time_of_day.seconds())
+        post = Post(routing.resolve, routing.is_served, config.server.hostname, self._time_of_day)
         self.flow.judge = AccountFilter(self.settings, rewriting, post)
 
     def start(self) -> None:
@@ -91,6 +100,7 @@ class MailOut:
         await self.dispatcher.stop()
         self.relay.close()
         await self._spool.close()
+        self._threads.stop()
         await self.settings.close()
         await self.demands.close()
         await self.usage.stop()
@@ -113,7 +123,7 @@ class MailOut:
 
         @raise StoreFull: it cannot be read.
         """
-        return await queue_figures(self.flow, self.dispatcher, self._reactor)
+        return await queue_figures(self.flow, self.dispatcher, self._time_of_day)
 
 
 def _open_spool(config: Config) -> SpoolFile:

@@ -78,6 +78,7 @@ def _mail_site(host: Host) -> Site:
         accounts.portal,
         accounts.mechanisms,
         host.reactor,
+        host.time_of_day.seconds,
         _reception(host),
     )
 
@@ -86,7 +87,7 @@ def _reception(host: Host) -> Reception:
     """What mail from other servers has to pass."""
     config, reactor = host.config, host.reactor
     greylist = Greylist(config.reception, reactor) if config.reception.greylisting else None
-    verifier = Verifier(host.resolver, config.server.hostname, reactor, in_thread_of(reactor))
+    verifier = Verifier(host.resolver, config.server.hostname, host.time_of_day, in_thread_of(reactor))
     return Reception(config.reception, verifier, open_filters(config, reactor), greylist)
 
 

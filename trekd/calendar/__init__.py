@@ -23,6 +23,10 @@ Entry points:
     C{availability_spans(found, window, floating)}
   - L{trekd.calendar.collection}: C{joined(calendars, properties) -> Iterator[bytes]}, C{Joiner},
     C{split(octets, limits, tree) -> Iterator[Imported]}
+  - L{trekd.calendar.itip}: C{read_scheduled(calendar) -> Scheduled}, C{person(value)}; L{trekd.calendar.itiporganizer}:
+    C{organizer_change(old, new, own, now) -> Change}; L{trekd.calendar.itipattendee}: C{attendee_change(old, new, own,
+    now)}; L{trekd.calendar.itipreceived}: C{read_message(octets) -> Received}, C{applied(copy, message, own)},
+    C{replied(copy, message)}, C{with_current_people(new, current, own)}, C{with_delivery(found, statuses)}
   - L{trekd.calendar.vcard}: C{read_card(octets, limits) -> Card}, C{card_of(tree)}, C{card_facts(card)},
     C{split_cards(octets, limits) -> Iterator[ImportedCard]}, C{with_uid(tree)}
   - L{trekd.calendar.vcardfilters}: C{CardFilter}, C{CardProp}, C{CardParam}, C{CardText}; C{matches(filter, tree)};

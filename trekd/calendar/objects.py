@@ -116,6 +116,7 @@ def calendar_object(
     if kind not in supported:
         raise UnsupportedComponent(kind)
     uid = _uid(components)
+    _check_lists(components, limits)
     zones = ZoneTable(calendar)
     timings = [read_timing(each, zones) for each in components]
     masters = [each for each in timings if each.recurrence_id is None]
@@ -162,6 +163,13 @@ def _uid(components: list[Component]) -> str:
     if len(uids) > 1:
         raise InvalidCalendarObject("two UIDs")
     return uids.pop()
+
+
+def _check_lists(components: list[Component], limits: ObjectLimits) -> None:
+    """Lists of times that are too long are not read at all."""
+    lines = (line for each in components for name in ("RDATE", "EXDATE") for line in each.every(name))
+    if sum(line.value.count(",") + 1 for line in lines) > limits.instances:
+        raise TooManyInstances(limits.instances)
 
 
 def _check_required(found: CalendarObject) -> None:

@@ -12,7 +12,7 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
 from trekd import __version__
-from trekd.cli import accounts, directory, dkim, entries, filters, mail, names, outgoing, queue, server
+from trekd.cli import accounts, directory, dkim, entries, filters, mail, names, outgoing, queue, server, shares
 from trekd.cli.failures import FAILED, CommandFailure
 from trekd.cli.output import print_json
 from trekd.cli.session import Session
@@ -39,7 +39,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show what goes on inside, on standard error")
     parser.add_argument("--version", action="version", version=f"trekctl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (accounts, filters, directory, server, queue, mail, entries, names, outgoing, dkim):
+    for module in (accounts, filters, directory, server, queue, mail, entries, shares, names, outgoing, dkim):
         module.register(commands)
     return parser
 

@@ -38,6 +38,12 @@ class ReceptionConfig:
         "Check mail that comes over LMTP too; the MTA in front must tell where it came from "
         "(Postfix: lmtp_send_xforward_command = yes).",
     )
+    lmtp_verified: bool = setting(
+        SWITCH,
+        False,
+        "The MTA in front refuses mail whose author is forged (DMARC): what comes over LMTP is from whom it says, so "
+        "that answers to invitations count.",
+    )
     greet_delay: int = setting(
         DURATION,
         1,

@@ -333,7 +333,19 @@ class DAVConfig:
     directory_book: str = setting(
         choice("domain", "all", "off"),
         "domain",
-        "Whom the address book of the directory shows: the domains of one's own addresses, everybody, or nobody.",
+        "Whom the directory's address book and a search for people show: the domains of one's own addresses, "
+        "everybody, or nobody.",
+    )
+    max_attendees: int = setting(
+        COUNT, 500, "People whom one entry may invite; each of them gets a copy.", at_least=10, at_most=2000
+    )
+    free_busy: str = setting(
+        choice("domain", "host", "shared"),
+        "domain",
+        "Who may ask when an account is busy: accounts of its domain, all of this host, or those that it lets know.",
+    )
+    invitations_by_mail: bool = setting(
+        SWITCH, True, "Enter invitations and answers that come by mail into calendars, where their sender is verified."
     )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY

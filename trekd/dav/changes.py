@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from trekd.dav.conditions import require_conditions, require_if, submitted_tokens
 from trekd.dav.errors import Fault
@@ -16,7 +17,8 @@ from trekd.dav.paths import Location, read_reference
 from trekd.dav.xml.writing import href
 from trekd.errors import UIDTaken
 from trekd.portal.access import Permission
-from trekd.store.collections import Stored
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ async def require_change(exchange: Exchange, where: Place, *, is_deep: bool = Fa
     )
 
 
-async def stored(exchange: Exchange, parent: CollectionNode, change: Awaitable[Stored]) -> Stored:
+async def stored(exchange: Exchange, parent: CollectionNode, change: Awaitable[T]) -> T:
     """
     What the store made of a new item.
 

@@ -17,6 +17,8 @@ from trekd.store.collections import ALWAYS, Condition
 
 MAX_CONDITIONS = 1000
 """State tokens and entity tags in one If field."""
+MAX_AREAS = 10
+"""Accounts whose homes one If field is about; each may have to be opened."""
 
 # Condition = ["Not"] (State-token | "[" entity-tag "]"); Resource-Tag = "<" Simple-ref ">"
 _TOKEN = re.compile(r'\s*(?:(?P<not>Not\b)|<(?P<uri>[^<>\s]*)>|\[(?P<etag>(?:W/)?"[^"]*")\]|(?P<paren>[()]))', re.I)
@@ -94,13 +96,15 @@ async def require_if(exchange: Exchange) -> None:
     """
     Evaluate the C{If} field.
 
-    @raise Fault: 412, none of its lists holds.
+    @raise Fault: 412, none of its lists holds; 400, it is about too much.
     """
     lists = read_if(exchange.header("if"))
     if not lists:
         return
-    for each in lists:
-        location = _resource(exchange, each)
+    locations = [_resource(exchange, each) for each in lists]
+    if len({location.segments[:2] for location in locations if location is not None}) > MAX_AREAS:
+        raise Fault(400, text="The If field is about too many accounts.")
+    for each, location in zip(lists, locations, strict=True):
         if all([await _holds(exchange, location, test) for test in each.tests]):
             return
     raise Fault(412, text="None of the lists of the If field holds.")
@@ -124,12 +128,14 @@ async def _matches(exchange: Exchange, location: Location | None, test: StateTes
         return False
     try:
         node = await find(exchange, location)
-        if not test.is_etag:
-            real = location if node is None else node.real
-            return any(lock.token == test.value for lock in exchange.site.locks.covering(real))
+        if test.is_etag:
+            return isinstance(node, ItemNode) and f'"{node.state.etag}"' == test.value.removeprefix("W/")
+        real = location if node is None else node.real
+        if node is None and (parent := await find(exchange, location.parent)) is not None:
+            real = parent.real.child(location.name)
     except NotPermitted:
         return False
-    return isinstance(node, ItemNode) and f'"{node.state.etag}"' == test.value.removeprefix("W/")
+    return any(lock.token == test.value for lock in exchange.site.locks.covering(real))
 
 
 def read_etags(value: str) -> tuple[str, ...] | None:
@@ -156,11 +162,15 @@ def read_etags(value: str) -> tuple[str, ...] | None:
 def condition(exchange: Exchange) -> Condition:
     """
     What must hold still when a change of one item is made: that it is what the conditions were judged by
-    (RFC 9110 §13.2.2).
+    (RFC 9110 §13.2.2), and that nobody scheduled anything meanwhile, where the client asks that (RFC 6638 §8.3).
     """
+    asked = exchange.header("if-schedule-tag-match")
+    tag = _schedule_tag(asked) if asked else None
     if exchange.judged is None or not _asks(exchange):
-        return ALWAYS
-    return Condition(etags=(exchange.judged,)) if exchange.judged else Condition(is_absent=True)
+        return Condition(schedule_tag=tag) if tag else ALWAYS
+    if not exchange.judged:
+        return Condition(is_absent=True)
+    return Condition(etags=(exchange.judged,), schedule_tag=tag)
 
 
 def _asks(exchange: Exchange) -> bool:
@@ -186,10 +196,25 @@ def require_conditions(exchange: Exchange, node: Node | None) -> None:
             raise Fault(412, text="It is not in the state that If-Match asks for.")
     elif node is not None and _is_changed(node, exchange.header("if-unmodified-since")):
         raise Fault(412, text="It was changed since.")
+    tag = exchange.header("if-schedule-tag-match")
+    if tag and (not isinstance(node, ItemNode) or node.state.schedule_tag != _schedule_tag(tag)):
+        raise Fault(412, text="It is not in the state that If-Schedule-Tag-Match asks for.")
     if unwanted:
         etags = _weak_etags(unwanted)
         if node is not None and (etags is None or etag in etags):
             raise Fault(412, text="It is in the state that If-None-Match excludes.")
+
+
+def _schedule_tag(value: str) -> str:
+    """
+    C{If-Schedule-Tag-Match} (RFC 6638 §8.3), unquoted.
+
+    @raise Fault: it is no one opaque tag.
+    """
+    etags = read_etags(value)
+    if etags is None or len(etags) != 1 or not etags[0]:
+        raise Fault(400, text="If-Schedule-Tag-Match is one tag in quotes (RFC 6638, section 8.3).")
+    return etags[0]
 
 
 def is_not_modified(exchange: Exchange, node: ItemNode) -> bool:

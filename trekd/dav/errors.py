@@ -141,6 +141,15 @@ _ANSWERS: Mapping[type[errors.TrekError], ErrorAnswer | Callable[[errors.TrekErr
     errors.CollectionExists: ErrorAnswer(405, dav("resource-must-be-null"), "The name is taken."),
     errors.ConditionFailed: ErrorAnswer(412, "", "It is not in the state that was asked for."),
     errors.UIDTaken: _conflicting_uid,
+    errors.OrganizersDiffer: ErrorAnswer(
+        403, caldav("same-organizer-in-all-components"), "All parts of one entry have the same organizer."
+    ),
+    errors.OrganizerChangeRefused: ErrorAnswer(
+        403, caldav("allowed-organizer-scheduling-object-change"), "Nobody answers for somebody else."
+    ),
+    errors.AttendeeChangeRefused: ErrorAnswer(
+        403, caldav("allowed-attendee-scheduling-object-change"), "Only the organizer can change this."
+    ),
     errors.InvalidCard: _invalid_card,
     errors.UnsupportedCard: ErrorAnswer(
         403, carddav("supported-address-data"), "Contacts are vCards of version 3.0 or 4.0."

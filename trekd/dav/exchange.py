@@ -38,7 +38,9 @@ class Site:
 
     @ivar portal: C{twisted.cred}'s; logins go through it.
     @ivar quota: an account's quota in octets, 0 for no limit.
+    @ivar clock: runs evenly; C{time_of_day}: Unix seconds, which somebody may set.
     @ivar off_reactor: run a function in a thread: C{await off_reactor(function, *arguments)}.
+    @ivar parts: what extensions keep for all requests, by its class.
     """
 
     hostname: str
@@ -48,9 +50,11 @@ class Site:
     store: IStore
     quota: Callable[[Account], int]
     clock: IReactorTime
+    time_of_day: Callable[[], float]
     off_reactor: Callable[..., Awaitable[Any]]
     locks: LockTable
     tables: Tables
+    parts: dict[type, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

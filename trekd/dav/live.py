@@ -53,6 +53,11 @@ def quoted_etag(state: ItemState) -> bytes:
     return b'"' + state.etag.encode() + b'"'
 
 
+def schedule_tag(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
+    """The header field of a scheduling object resource (RFC 6638 §8.2); none for others."""
+    return ((b"schedule-tag", b'"' + state.schedule_tag.encode() + b'"'),) if state.schedule_tag else ()
+
+
 def accept_text(node: Node, element: Element) -> None:
     """Any text will do."""
 

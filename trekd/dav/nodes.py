@@ -136,8 +136,8 @@ class PrincipalsNode(Node):
     """C{/dav/principals/}."""
 
     async def child(self, exchange: Exchange, name: str) -> Node | None:
-        """The principal with that address: whoever has logged in may see the directory."""
-        account = await rights.account_of(exchange, name)
+        """The principal with that address, if who asks may know of it."""
+        account = await rights.known_account(exchange, name)
         return None if account is None else principal_node(account)
 
     async def members(self, exchange: Exchange) -> Sequence[Node]:

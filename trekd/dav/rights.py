@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from trekd.directory.interfaces import Account, Status
 from trekd.errors import SyntaxFault
-from trekd.portal.access import Permission, permissions
+from trekd.portal.access import Permission, may_know, permissions
 from trekd.store.collections import CollectionId, CollectionKind, CollectionState, ICollections, Right
 from trekd.values import Address, PrincipalId
 
@@ -49,6 +49,13 @@ async def account_of(exchange: Exchange, name: str) -> Account | None:
         return found
 
     return await exchange.once(("account", address.principal), find)
+
+
+async def known_account(exchange: Exchange, name: str) -> Account | None:
+    """As L{account_of}, and C{None} for one that who asks may not know of."""
+    account = await account_of(exchange, name)
+    scope = exchange.site.config.directory_book
+    return account if account is not None and may_know(exchange.user.account, account.address, scope) else None
 
 
 async def shelf_of(exchange: Exchange, name: str) -> ICollections | None:

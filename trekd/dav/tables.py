@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trekd.dav.exchange import Answer, Exchange
+from trekd.dav.itemchanges import ItemChanges
 from trekd.dav.nodes import CollectionNode, ItemNode, Node
 from trekd.dav.xml.reading import Element
 from trekd.portal.access import Permission
@@ -156,6 +157,7 @@ class Tables:
     compliance: tuple[str, ...]
     members: tuple[Members, ...] = ()
     posts: tuple[Post, ...] = ()
+    changes: Mapping[CollectionKind, ItemChanges] = field(default_factory=dict)
 
     def allowed(self, node: Node) -> tuple[str, ...]:
         """The methods that apply to a node, by name."""
@@ -174,6 +176,7 @@ class Rows:
     compliance: tuple[str, ...] = ()
     members: Iterable[Members] = ()
     posts: Iterable[Post] = ()
+    changes: Mapping[CollectionKind, ItemChanges] = field(default_factory=dict)
 
 
 def joined(*extensions: Rows) -> Tables:
@@ -187,4 +190,5 @@ def joined(*extensions: Rows) -> Tables:
         tuple(dict.fromkeys(token for rows in extensions for token in rows.compliance)),
         tuple(row for rows in extensions for row in rows.members),
         tuple(row for rows in extensions for row in rows.posts),
+        {kind: changes for rows in extensions for kind, changes in rows.changes.items()},
     )

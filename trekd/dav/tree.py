@@ -34,6 +34,7 @@ from trekd.dav.nodes import (
 )
 from trekd.dav.paths import Location
 from trekd.dav.reports import expand_property, sync_collection
+from trekd.dav.scheduling import rows as scheduling
 from trekd.dav.sharing import rows as sharing
 from trekd.dav.tables import Kind, Method, Post, Report, Rows, Tables, joined
 from trekd.dav.xml.names import carddav, dav
@@ -91,7 +92,7 @@ CORE = Rows(
     kinds=KINDS,
     branches={
         "principals": _principals,
-        "calendars": lambda exchange: _homes("calendars", CollectionKind.CALENDAR, CollectionKind.INBOX),
+        "calendars": lambda exchange: _homes("calendars", CollectionKind.CALENDAR),
         "addressbooks": lambda exchange: _homes("addressbooks", CollectionKind.ADDRESS_BOOK),
         "files": lambda exchange: _homes("files", CollectionKind.FILES),
     },
@@ -102,4 +103,4 @@ CORE = Rows(
 
 def tables() -> Tables:
     """All of DAV."""
-    return joined(CORE, calendars.ROWS, contacts.ROWS, sharing.ROWS)
+    return joined(CORE, calendars.ROWS, contacts.ROWS, sharing.ROWS, scheduling.ROWS)

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Flag, auto
 
+from trekd.directory.interfaces import Account
 from trekd.store.collections import EVERYONE, Right
-from trekd.values import PrincipalId
+from trekd.values import Address, PrincipalId
 
 
 class Permission(Flag):
@@ -59,6 +60,17 @@ def permissions(
             if grantee in given:
                 found |= GIVEN[given[grantee]]
     return found
+
+
+def may_know(asker: Account, address: Address, scope: str) -> bool:
+    """
+    Whether an account may learn that an address is somebody's, and whose.
+
+    @param scope: C{[dav] directory_book}: C{all} shows everybody; else it is those in the domains of one's own
+        addresses, who with C{off} have to be known already: nobody is found by searching.
+    """
+    own = {each.domain for each in (asker.address, *asker.aliases)}
+    return scope == "all" or address.domain in own
 
 
 def right_for(allowed: Permission) -> Right | None:

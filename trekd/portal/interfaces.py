@@ -21,6 +21,7 @@ from typing import Any
 from zope.interface import Attribute, Interface, implementer
 
 from trekd.directory.interfaces import Account, ScramKeys
+from trekd.store.collections import Right
 from trekd.store.interfaces import IAccountStore
 from trekd.values import PrincipalId
 
@@ -164,6 +165,38 @@ class ILedger(Interface):
 
     def kick(session: str | None = None, principal: PrincipalId | None = None) -> int:
         """Abort one session, or all of an account; how many there were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """
+    A row of C{trekctl share list}.
+
+    @ivar collection: C{calendars/NAME} or C{addressbooks/NAME}.
+    @ivar grantee: an account, or L{EVERYONE}.
+    @ivar is_shown: the grantee has it in their home.
+    """
+
+    collection: str
+    grantee: PrincipalId
+    right: Right
+    is_shown: bool
+
+
+class IShares(Interface):
+    """What accounts share with others, changed in the name of their owners (C{trekctl share})."""
+
+    def shares(owner: Account) -> Awaitable[tuple[Share, ...]]:
+        """Who else may do what with an account's calendars and address books."""
+
+    def change(owner: Account, collection: str, grantee: PrincipalId, right: Right | None) -> Awaitable[None]:
+        """
+        Give a right, and show the collection in the grantee's home where they may read it; C{None} takes it.
+
+        @param collection: as L{Share} has it.
+        @raise NoSuchCollection: the account has none of that name; nothing changed.
+        @raise LimitReached: the grantee is shown too many; nothing changed.
+        """
 
 
 class IPeerPassword(Interface):

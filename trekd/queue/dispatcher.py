@@ -8,8 +8,8 @@ a time and a name.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
 from heapq import heapify, heappop, heappush
 from typing import Any
 
@@ -27,7 +27,7 @@ from trekd.queue.lanes import LOCAL_WINDOW, Group, Lane, grouped
 from trekd.queue.lateness import Lateness
 from trekd.queue.schedule import Schedule
 from trekd.queue.settlement import Settlement
-from trekd.queue.spool import Spool
+from trekd.queue.spool import Spool, unheard
 from trekd.queue.suppression import Suppressions
 
 log = Logger()
@@ -48,7 +48,10 @@ FORGET_AFTER = 2
 """The troubles of a lane are forgotten after so many times the longest wait between attempts."""
 
 TURNED_BACK = 2.0
-"""Seconds that the clock may go back without notice."""
+"""Seconds that the time of day may go back without notice."""
+
+LEAPT = 600.0
+"""Seconds that it may leap forward, before and after no time has passed, without notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,18 @@ class Crew:
 class Dispatcher:
     """One for the whole queue."""
 
-    def __init__(self, spool: Spool, crew: Crew, config: QueueConfig, clock: IReactorTime) -> None:
+    def __init__(
+        self, spool: Spool, crew: Crew, config: QueueConfig, clock: IReactorTime, even: Callable[[], float]
+    ) -> None:
+        """
+        @param clock: the time of day, which may go back and leap, and timers, which do not.
+        @param even: seconds by those timers.
+        """
         self._spool = spool
         self._crew = crew
         self._config = config
         self._clock = clock
+        self._even = even
         self._lanes: dict[str, Lane] = {}
         self._due: list[tuple[float, str]] = []
         self._open: dict[str, None] = {}
@@ -79,9 +89,12 @@ class Dispatcher:
         self._is_looking = False
         self._look_again = False
         self._timer: IDelayedCall | None = None
+        self._soon: IDelayedCall | None = None
         self._under_way: set[Deferred[None]] = set()
         self._last_turn = 0.0
         self._last_seen = 0.0
+        self._last_even = 0.0
+        self._leapt = 0.0
 
     # Beginning and end
 
@@ -89,6 +102,7 @@ class Dispatcher:
         """Take up what waits, and from now on what comes."""
         self._running = True
         self._last_seen = self._last_turn = self._clock.seconds()
+        self._last_even = self._even()
         self._spool.arrived = self.arrived
         self._track(self._begin())
 
@@ -116,9 +130,10 @@ class Dispatcher:
     async def stop(self) -> None:
         """Begin nothing more, and wait a while for what is under way; what is not done by then is tried again."""
         self._running = False
-        self._spool.arrived = lambda lane, due: None
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._spool.arrived = unheard
+        for one in (self._timer, self._soon):
+            if one is not None and one.active():
+                one.cancel()
         if self._under_way:
             waiting = DeferredList(list(self._under_way))
             last = self._clock.callLater(GRACE, self._give_up_waiting)
@@ -144,12 +159,17 @@ class Dispatcher:
 
     # What is told to it
 
-    def arrived(self, lane: str, due: float) -> None:
-        """Something waits in a lane."""
+    def arrived(self, lane: str, due: float, new: tuple[Entry, ...] = ()) -> None:
+        """Something waits in a lane; what can go at once need not be looked for on disk."""
         if not self._running:
             return
-        heappush(self._due, (due, lane))
         known = self._lanes.get(lane)
+        if due <= self._clock.seconds() and self._take_new(self._lane(lane), new):
+            # First of all the client that sent it gets its answer.
+            if self._soon is None:
+                self._soon = self._clock.callLater(0, self._wake_now)
+            return
+        heappush(self._due, (due, lane))
         if known is not None and known.closed:
             known.has_more_to_hold = True
             if not known.is_holding:
@@ -158,6 +178,21 @@ class Dispatcher:
             self.wake()
         else:
             self._arm()
+
+    def _take_new(self, lane: Lane, new: tuple[Entry, ...]) -> bool:
+        """
+        Claim what has just arrived, unless a look at the disk is under way that may find it as well.
+
+        @return: whether it was claimed.
+        """
+        has_room = lane.is_local or self._active < self._config.concurrency
+        if lane is self._filling or not has_room or not lane.takes_new(self._clock.seconds()):
+            self._forget(lane)
+            return False
+        lane.claimed.update(entry.number for entry in new)
+        lane.new.extend(new)
+        self._open[lane.name] = None
+        return True
 
     async def _hold(self, lane: Lane) -> None:
         """Hold what comes to a closed lane, however much comes at once."""
@@ -219,18 +254,7 @@ class Dispatcher:
     def states(self) -> list[LaneState]:
         """Lanes that have troubles or something on its way."""
         now = self._clock.seconds()
-        return [
-            LaneState(
-                lane.name,
-                int(lane.window),
-                lane.active,
-                lane.closed,
-                lane.rests_until if lane.rests_until > now else 0.0,
-                lane.last_failure,
-                lane.since,
-            )
-            for _, lane in sorted(self._lanes.items())
-        ]
+        return [lane.state(now) for _, lane in sorted(self._lanes.items())]
 
     async def changed(self) -> None:
         """Copies were held or dropped."""
@@ -252,6 +276,10 @@ class Dispatcher:
             self._is_looking = True
             self._track(self._look())
 
+    def _wake_now(self) -> None:
+        self._soon = None
+        self.wake()
+
     # The round
 
     async def _look(self) -> None:
@@ -270,9 +298,21 @@ class Dispatcher:
             self._arm()
 
     async def _read_clock(self) -> float:
-        """Now; where the clock was put back, what waits is put back with it."""
-        now = self._clock.seconds()
-        back, self._last_seen = self._last_seen - now, now
+        """
+        Now.  Where the time of day was put back, what waits is put back with it; where it leapt forward, what waits is
+        no older for that, so that nothing is given up or called late which was hardly tried.
+        """
+        now, even = self._clock.seconds(), self._even()
+        back, passed = self._last_seen - now, even - self._last_even
+        self._last_seen, self._last_even = now, even
+        leap = -back - passed
+        if leap > LEAPT:
+            log.warn("the clock leapt forward by {seconds} seconds", seconds=int(leap))
+            self._leapt += leap
+            for lane in self._lanes.values():
+                lane.release_ready()
+            await self._spool.turn_forward(now, leap)
+            await self._load()
         if back > TURNED_BACK:
             log.warn("the clock went back by {seconds} seconds", seconds=int(back))
             await self._spool.turn_back(now, back, now)
@@ -310,7 +350,7 @@ class Dispatcher:
             if not lane.is_local and self._active >= self._config.concurrency:
                 return
             if not lane.ready:
-                if lane.next_due is None or lane.next_due > now:
+                if not lane.new and (lane.next_due is None or lane.next_due > now):
                     return
                 await self._refill(lane, now)
                 continue
@@ -320,27 +360,36 @@ class Dispatcher:
 
     async def _refill(self, lane: Lane, now: float) -> None:
         """Claim what a lane has due; what belongs elsewhere by now goes there."""
-        lane.next_due = None
-        taken = await self._spool.take(lane.name, now, TAKE, frozenset(lane.claimed))
-        if taken.next_due is not None:
-            lane.next_due = taken.next_due if lane.next_due is None else min(lane.next_due, taken.next_due)
+        if lane.new:
+            found = tuple(lane.new)
+            lane.new.clear()
+        else:
+            found = await self._take(lane, now)
         here: list[Entry] = []
-        for entry in taken.entries:
+        for entry in found:
             route, belongs = await self._crew.courier.place(entry)
             if belongs == lane.name and route == entry.recipient.route:
                 here.append(entry)
             else:
                 await self._spool.move(entry, route, belongs)
+                lane.claimed.discard(entry.number)
                 heappush(self._due, (entry.due, belongs))
                 self._look_again = True
         lane.claimed.update(entry.number for entry in here)
         lane.ready.extend(grouped(tuple(here), MAX_RECIPIENTS))
 
+    async def _take(self, lane: Lane, now: float) -> tuple[Entry, ...]:
+        lane.next_due = None
+        taken = await self._spool.take(lane.name, now, TAKE, frozenset(lane.claimed))
+        if taken.next_due is not None:
+            lane.next_due = taken.next_due if lane.next_due is None else min(lane.next_due, taken.next_due)
+        return taken.entries
+
     def _leave(self, lane: Lane, now: float) -> None:
         """A lane has had its turn: it stays open, or is looked at again when it is time."""
         if lane.closed:
             return
-        waits = bool(lane.ready) or (lane.next_due is not None and lane.next_due <= now)
+        waits = bool(lane.ready or lane.new) or (lane.next_due is not None and lane.next_due <= now)
         if waits and lane.rests_until > now:
             heappush(self._due, (lane.rests_until, lane.name))
         elif waits:
@@ -362,8 +411,12 @@ class Dispatcher:
                 self._forget(lane)
 
     async def _attempt(self, lane: Lane, group: Group) -> None:
+        leapt = self._leapt
         try:
             attempts = await self._crew.courier.carry(group)
+            await self._read_clock()
+            if leapt != self._leapt:
+                group = tuple(replace(entry, since=entry.since + self._leapt - leapt) for entry in group)
             self._judge(lane, attempts)
             due = await self._crew.settlement.settle(lane, group, attempts)
             lane.claimed.difference_update(entry.number for entry in group)
@@ -407,14 +460,23 @@ class Dispatcher:
 
 
 def make_dispatcher(
-    flow: MailFlow, relay: IRelay, schedule: Schedule, config: QueueConfig, clock: IReactorTime
+    flow: MailFlow,
+    relay: IRelay,
+    schedule: Schedule,
+    config: QueueConfig,
+    clock: IReactorTime,
+    even: Callable[[], float],
 ) -> Dispatcher:
-    """A dispatcher of the flow's queue, and its crew."""
+    """
+    A dispatcher of the flow's queue, and its crew.
+
+    @param clock: see L{Dispatcher}, as for C{even}.
+    """
     spool, suppressions = flow.outward.spool, flow.outward.suppressions
     settlement = Settlement(spool, schedule, flow.reports, suppressions, clock)
     lateness = Lateness(spool, schedule, flow.reports, settlement, clock)
     crew = Crew(Courier(flow, spool, relay), settlement, lateness, schedule, suppressions)
-    return Dispatcher(spool, crew, config, clock)
+    return Dispatcher(spool, crew, config, clock, even)
 
 
 def _blames_lane(failure: RemoteDeferred) -> bool:

@@ -16,8 +16,18 @@ from zope.interface import implementer
 from trekd.directory.interfaces import Account
 from trekd.errors import Refused
 from trekd.queue.delivery import MAX_MEMBERS, Expansion, expand
-from trekd.queue.interfaces import KEEP, Decision, IDeliveryFilter, Incoming, Recipient, Reply, RouteKind
+from trekd.queue.interfaces import (
+    KEEP,
+    Decision,
+    IDeliveryFilter,
+    IDeliveryWitness,
+    Incoming,
+    Recipient,
+    Reply,
+    RouteKind,
+)
 from trekd.queue.routing import Found
+from trekd.store.interfaces import IMessageSource
 from trekd.values import Address, PrincipalId
 
 Find = Callable[[Address], Awaitable[Found | None]]
@@ -34,6 +44,14 @@ class Unfiltered:
     async def replies(self, account: Account, incoming: Incoming, decision: Decision) -> tuple[Reply, ...]:
         """See L{IDeliveryFilter.replies}."""
         return ()
+
+
+@implementer(IDeliveryWitness)
+class NoWitness:
+    """Looks at nothing."""
+
+    async def delivered(self, account: Account, incoming: Incoming, message: IMessageSource) -> None:
+        """See L{IDeliveryWitness.delivered}."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from trekd.directory.interfaces import Account
 from trekd.errors import Broken, MailboxFull, OverQuota, TrekError, Unavailable
 from trekd.mailauth.interfaces import ISigner
 from trekd.queue.delivery import Copy, Expansion, LocalDelivery, expand
-from trekd.queue.filtering import Unfiltered, apply_filters
+from trekd.queue.filtering import NoWitness, Unfiltered, apply_filters
 from trekd.queue.headers import author_domain, read_header
 from trekd.queue.interfaces import (
     FILTERED,
@@ -27,6 +27,7 @@ from trekd.queue.interfaces import (
     Decision,
     Entry,
     IDeliveryFilter,
+    IDeliveryWitness,
     IMailFlow,
     Incoming,
     IUsage,
@@ -173,11 +174,13 @@ class MailFlow:
     @ivar outward: what its messages pass on their way out.
     @ivar reports: tells senders what became of their mail.
     @ivar judge: asked for every account that would get a copy.
+    @ivar witness: told of every copy that is delivered.
     """
 
     def __init__(self, routing: Routing, delivery: LocalDelivery, outward: Outward, clock: IReactorTime) -> None:
         self.reports = Reporter(self, routing.find, routing.hostname, clock)
         self.judge: IDeliveryFilter = Unfiltered()
+        self.witness: IDeliveryWitness = NoWitness()
         self._routing = routing
         self._usage = outward.usage
         self._delivery = delivery
@@ -324,12 +327,22 @@ class MailFlow:
                     if failure is not None or not decision.keep:
                         return failure
                     forwarded.add(account.principal)
-                return await self._delivery.deliver(account, copy)
+                failure = await self._delivery.deliver(account, copy)
+                if failure is None:
+                    await self._show(given, account)
+                return failure
             finally:
                 turns.release()
 
         results = await gatherResults([Deferred.fromCoroutine(deliver(one)) for one in accounts.values()])
         return Failures(dict(zip(accounts, results, strict=True)), frozenset(forwarded))
+
+    async def _show(self, given: _Handover, account: Account) -> None:
+        """Let the witness look; that it cannot is no failure of the message."""
+        try:
+            await self.witness.delivered(account, given.incoming, given.source)
+        except Exception:
+            log.failure("a delivered message was not looked at")
 
     async def _forward(self, given: _Handover, account: Account, decision: Decision) -> TrekError | None:
         """

@@ -79,6 +79,8 @@ class MailTransaction:
     @ivar junk: mail of other servers that belongs into the mailbox for junk.
     @ivar one_reply: the client hears one reply for all recipients (RFC 5321), not one for each (RFC 2033): what
         fails for some, while others have their copy, cannot be told any more.
+    @ivar author: the domain of the author, where checks have found that the message comes from there; '' where nobody
+        knows, as after a message has waited in the queue.
     """
 
     reverse_path: Address | None
@@ -93,6 +95,7 @@ class MailTransaction:
     hold_until: float = 0.0
     junk: bool = False
     one_reply: bool = False
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -491,4 +494,15 @@ class IDeliveryFilter(Interface):
         What is to be sent because of a message, once what was decided is durable.
 
         @raise Unavailable: it cannot be known now; nothing is sent.
+        """
+
+
+class IDeliveryWitness(Interface):
+    """Told of every copy of a message that is in a mailbox now; what invitations are for calendars."""
+
+    def delivered(account: Account, incoming: Incoming, message: IMessageSource) -> Awaitable[None]:
+        """
+        Look at a message, which is delivered whatever becomes of this.
+
+        @param message: not to be read any more once this has returned.
         """

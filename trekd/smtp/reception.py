@@ -31,10 +31,12 @@ class Examined:
 
     @ivar message: as it is to be stored.
     @ivar junk: it belongs into the mailbox for junk.
+    @ivar author: as L{trekd.queue.interfaces.MailTransaction.author}.
     """
 
     message: IMessageSource
     junk: bool = False
+    author: str = ""
 
 
 class Reception:
@@ -97,8 +99,9 @@ class Reception:
             removed += judgement.removed
             subject = judgement.subject if judgement.subject is not None else subject
         if not front and not removed and subject is None:
-            return Examined(message, junk)
-        return Examined(Amended(amend(header, front, removed, subject), message, len(header)), junk)
+            return Examined(message, junk, _author(arrival))
+        amended = Amended(amend(header, front, removed, subject), message, len(header))
+        return Examined(amended, junk, _author(arrival))
 
     async def _verify(self, arrival: Arrival, message: IMessageSource) -> Authenticity | None:
         """Ask who it is from; nobody knows without the address of the client."""
@@ -153,3 +156,15 @@ class Reception:
         if judgement.verdict is Verdict.DEFER:
             raise ScannerDown(judgement.text)
         return judgement
+
+
+def _author(arrival: Arrival) -> str:
+    """
+    The author's domain where it is true: DMARC says so, or, where the domain has no such policy, SPF of that domain.
+    """
+    found, sender = arrival.authenticity, arrival.reverse_path
+    if found is None:
+        return ""
+    is_aligned = sender is not None and sender.domain.lower() == found.domain
+    is_true = found.dmarc == "pass" or (found.dmarc == "none" and found.spf == "pass" and is_aligned)
+    return found.domain if is_true else ""

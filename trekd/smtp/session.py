@@ -32,7 +32,7 @@ from trekd.errors import Broken, ConfigFault, TrekError
 from trekd.portal.interfaces import ILedger, IMailUser, IMechanisms, IPeerPassword, IPeerProof
 from trekd.queue.interfaces import IMailFlow, Recipient
 from trekd.smtp import replies
-from trekd.smtp.grammar.commands import Forward, Mail, parse
+from trekd.smtp.grammar.commands import Mail, parse
 from trekd.smtp.grammar.data import ChunkReader, MessageLimits
 from trekd.smtp.grammar.reply import Reply, reply
 from trekd.smtp.intake import Intake
@@ -81,7 +81,11 @@ EXCHANGE = Service("smtp", exchange=True)
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What all sessions of this host share."""
+    """
+    What all sessions of this host share.
+
+    @ivar clock: runs evenly; C{time_of_day}: Unix seconds, which somebody may set.
+    """
 
     hostname: str
     config: SMTPConfig
@@ -90,7 +94,21 @@ class Site:
     portal: Portal
     mechanisms: IMechanisms
     clock: IReactorTime
+    time_of_day: Callable[[], float]
     reception: Reception
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """
+    A server that has mail for us.
+
+    @ivar client: IP address, C{""} when it is not known.
+    @ivar hello: what it called itself, C{""} when it is not known.
+    """
+
+    client: str = ""
+    hello: str = ""
 
 
 class Stage(Enum):
@@ -187,7 +205,7 @@ class Session:
         self.user: IMailUser | None = None
         self.hello = ""
         self.is_extended = False
-        self.forwarded: Forward | None = None
+        self.forwarded = Peer()
         self.stage = Stage.START
         self.draft: Draft | None = None
         self.failed_logins = 0
@@ -322,6 +340,7 @@ class Session:
     def reset(self) -> None:
         """End the transaction, if there is one."""
         draft, self.draft = self.draft, None
+        self.forwarded = Peer()
         if draft is not None and draft.intake is not None:
             draft.intake.discard()
         if self.stage is not Stage.START:
@@ -358,15 +377,15 @@ class Session:
         return octets
 
     @property
-    def origin(self) -> Forward:
+    def origin(self) -> Peer:
         """The server that the mail comes from, as far as it is known."""
         if self.service.lmtp:
-            return self.forwarded or Forward()
-        return Forward(self.connection.peer, self.hello)
+            return self.forwarded
+        return Peer(self.connection.peer, self.hello)
 
     def now(self) -> datetime:
         """The time of day."""
-        return datetime.fromtimestamp(self.site.clock.seconds(), UTC)
+        return datetime.fromtimestamp(self.site.time_of_day(), UTC)
 
     # --- The end ------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from trekd.dns.interfaces import IResolver
 from trekd.errors import NoSuchAccount, NotPermitted
 from trekd.filters.interfaces import ISettings
 from trekd.mailauth.interfaces import IDomainKeys
-from trekd.portal.interfaces import ILedger
+from trekd.portal.interfaces import ILedger, IShares
 from trekd.queue.interfaces import IQueueControl, IUsage
 from trekd.relay.interfaces import IDemands, IProbe, IProfileAdministration, ITLSCounts
 from trekd.store.interfaces import IAccountStore, IStore
@@ -51,6 +51,7 @@ class Collaborators:
     @ivar queue: the mail that waits.
     @ivar entries: what calendars and address books hold; C{None}: there are none.
     @ivar lanes: gives the state of queue lanes that are known, by lane: C{open}, C{since} (Unix seconds), C{reply}.
+    @ivar shares: C{None} when no daemon runs.
     """
 
     config: Callable[[], Config]
@@ -77,6 +78,7 @@ class Collaborators:
     usage: IUsage | None = None
     lanes: Callable[[], Mapping[str, Facts]] = dict
     entries: EntryRules | None = None
+    shares: IShares | None = None
 
     def required_ledger(self) -> ILedger:
         """

@@ -17,6 +17,7 @@ from trekd.web.mail import MailOperations
 from trekd.web.names import NameOperations
 from trekd.web.outgoing import OutgoingOperations
 from trekd.web.queue import QueueOperations
+from trekd.web.shares import ShareOperations
 
 
 class Operations:
@@ -36,3 +37,4 @@ class Operations:
         self.names = NameOperations(collaborators)
         self.queue = QueueOperations(collaborators)
         self.outgoing = OutgoingOperations(collaborators)
+        self.shares = ShareOperations(collaborators)

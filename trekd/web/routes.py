@@ -114,6 +114,11 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
     ("GET", ("vacation", "*")): lambda does, call: does.filters.vacation(call.path[1]),
     ("PUT", ("vacation", "*")): lambda does, call: does.filters.set_vacation(call.path[1], call.json()),
     ("DELETE", ("vacation", "*")): lambda does, call: does.filters.end_vacation(call.path[1]),
+    ("GET", ("shares", "*")): lambda does, call: does.shares.list_all(call.path[1]),
+    ("POST", ("shares", "*")): lambda does, call: does.shares.give(call.path[1], call.json()),
+    ("DELETE", ("shares", "*")): lambda does, call: does.shares.take(
+        call.path[1], call.query.get("collection", ""), call.query.get("grantee", "")
+    ),
     ("GET", ("dkim",)): lambda does, call: does.dkim.list_all(call.query.get("domain")),
     ("POST", ("dkim",)): lambda does, call: does.dkim.create(call.json()),
     ("PUT", ("dkim", "*", "signing")): lambda does, call: does.dkim.use(call.path[1], call.json()),

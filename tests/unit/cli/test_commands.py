@@ -15,6 +15,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from tests.fakes.administration import Administered
+from tests.fakes.configuration import WITHOUT_LISTENERS
 from tests.fakes.connections import FakeConnection
 from trekd.cli import accounts, main, session
 from trekd.cli.control import checked, octets_of
@@ -22,18 +23,6 @@ from trekd.cli.failures import FAILED, NO_DAEMON, OK, USAGE, CommandFailure
 from trekd.config.schema import Config
 from trekd.errors import TooManyConnections
 from trekd.web.routes import Call, Reply, perform
-
-CONFIG = """\
-[server]
-hostname = "mail.example.com"
-domains = ["example.com"]
-data_dir = "data"
-[listen]
-imaps = []
-submissions = []
-submission = []
-https = []
-"""
 
 
 def now(work: Any) -> Any:
@@ -93,7 +82,7 @@ class Shell:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
         self.host = Administered()
         self.config = folder / "trekmail.toml"
-        self.config.write_text(CONFIG)
+        self.config.write_text(WITHOUT_LISTENERS)
         self._capsys = capsys
         self._patch = patch
         self.out = self.error = ""
@@ -278,7 +267,7 @@ def test_reload_and_failures(trekctl: Shell) -> None:
 
 def test_check_config_tells_every_mistake(trekctl: Shell) -> None:
     assert "no mistakes" in trekctl("check-config")
-    trekctl.config.write_text(CONFIG.replace("hostname", "hostnam") + "[limits]\nipv6_prefix = 5\n")
+    trekctl.config.write_text(WITHOUT_LISTENERS.replace("hostname", "hostnam") + "[limits]\nipv6_prefix = 5\n")
     trekctl("check-config", status=FAILED)
     assert "hostnam" in trekctl.error and "ipv6_prefix" in trekctl.error and trekctl.error.count("\n") >= 2
     trekctl.config.unlink()

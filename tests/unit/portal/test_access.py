@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from trekd.portal.access import ALL, GIVEN, Permission, permissions, right_for
+from trekd.directory.interfaces import Account
+from trekd.portal.access import ALL, GIVEN, Permission, may_know, permissions, right_for
 from trekd.store.collections import EVERYONE, Right
-from trekd.values import PrincipalId
+from trekd.values import Address, PrincipalId
 
 ALICE, BOB, CAROL = (PrincipalId(f"{name}@example.com") for name in ("alice", "bob", "carol"))
 SEE, READ, WRITE, OWN = Permission.SEE_BUSY, Permission.READ, Permission.WRITE, Permission.OWN
@@ -35,6 +36,22 @@ def test_what_is_allowed(who: PrincipalId, grants: list[dict[PrincipalId, Right]
 
 def test_what_is_the_hosts_own_can_be_read() -> None:
     assert permissions(BOB, None) == SEE | READ
+
+
+@pytest.mark.parametrize(
+    ("address", "scope", "is_known"),
+    [
+        ("x@example.com", "domain", True),
+        ("x@example.net", "domain", True),
+        ("x@example.org", "domain", False),
+        ("x@example.org", "all", True),
+        ("x@example.com", "off", True),
+        ("x@example.org", "off", False),
+    ],
+)
+def test_whom_an_account_may_know_of(address: str, scope: str, is_known: bool) -> None:
+    asker = Account(Address("alice", "example.com"), "nano", aliases=(Address("alice", "example.net"),))
+    assert may_know(asker, Address.parse(address), scope) is is_known
 
 
 def test_nobody_gets_what_is_the_owners_alone() -> None:

@@ -81,6 +81,25 @@ class FakeSigner:
         return f"DKIM-Signature: d={domain}\r\n".encode()
 
 
+class Wall:
+    """
+    A clock whose hands somebody can set.
+
+    @ivar ahead: seconds by which the time of day goes before the timers.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.ahead = 0.0
+        self._clock = clock
+
+    def seconds(self) -> float:
+        """The time of day."""
+        return self._clock.seconds() + self.ahead
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._clock, name)
+
+
 class PostOffice:
     """Everything, made in C{path}."""
 
@@ -91,29 +110,37 @@ class PostOffice:
         self.relay = relay if relay is not None else FakeRelay()
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
+        self.wall = Wall(self.clock)
         self.post = FakePost()
         self.directory = FakeDirectory(*ENTRIES)
         file = SpoolFile(path / "queue", config.max_messages)
         file.open()
         self.spool = Spool(file, run_here, self.relay.lane)
         self.signer = FakeSigner()
-        self.suppressions = Suppressions(self.spool, config.suppression, self.clock)  # type: ignore[arg-type]
+        self.suppressions = Suppressions(self.spool, config.suppression, self.wall)  # type: ignore[arg-type]
         server = ServerConfig(hostname="mail.example.com", domains=domains, postmaster="postmaster@example.com")
         self.figures: dict[str, PlanConfig] = dict(PLANS)
         plans = Plans(self.figures)
         self.profiles = FakeProfiles()
         self.usage_file = UsageFile(path / "usage.sqlite")
         self.usage_file.open()
-        self.usage = UsageLedger(self.usage_file, plans, self.clock, run_here)  # type: ignore[arg-type]
+        self.usage = UsageLedger(self.usage_file, plans, self.wall, run_here)  # type: ignore[arg-type]
         self.routing = Routing(self.directory, server, plans, self.profiles, "https://help.example.com")
         self.flow = MailFlow(
             self.routing,
             LocalDelivery(self.post, plans),  # type: ignore[arg-type]
             Outward(self.spool, self.signer, self.suppressions, self.usage),
-            self.clock,  # type: ignore[arg-type]
+            self.wall,  # type: ignore[arg-type]
         )
         schedule = Schedule(config, jitter=lambda: 0.5)
-        self.dispatcher = make_dispatcher(self.flow, self.relay, schedule, config, self.clock)  # type: ignore[arg-type]
+        self.dispatcher = make_dispatcher(
+            self.flow,
+            self.relay,
+            schedule,
+            config,
+            self.wall,  # type: ignore[arg-type]
+            self.clock.seconds,
+        )
 
     def accept(
         self, *recipients: str, submitter: Account | None = None, message: bytes = MESSAGE
@@ -138,6 +165,7 @@ class PostOffice:
         sink = FakeSink()
         sink.write(message)
         outcomes: tuple[Outcome, ...] = run(self.flow.accept(transaction, sink))
+        self.clock.advance(0)
         return outcomes
 
     def inbox(self, text: str) -> list[bytes]:

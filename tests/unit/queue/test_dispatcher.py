@@ -28,7 +28,7 @@ from trekd.queue.interfaces import (
     Selection,
 )
 from trekd.queue.routing import RELAY
-from trekd.queue.schedule import Schedule
+from trekd.queue.schedule import LEAST_ATTEMPTS, Schedule
 from trekd.queue.settlement import AGAIN
 
 LATER = RemoteDeferred("mx.b.example", "450 4.2.0 come back", "4.2.0")
@@ -61,7 +61,12 @@ class Office(PostOffice):
         other = Office.__new__(Office)
         other.__dict__.update(self.__dict__)
         other.dispatcher = make_dispatcher(
-            self.flow, self.fake, Schedule(QueueConfig()), QueueConfig(), self.clock  # type: ignore[arg-type]
+            self.flow,
+            self.fake,
+            Schedule(QueueConfig()),
+            QueueConfig(),
+            self.wall,  # type: ignore[arg-type]
+            self.clock.seconds,
         )
         other.dispatcher.start()
         return other
@@ -98,6 +103,52 @@ def test_new_mail_goes_at_once(office: Office) -> None:
     ]
     assert {octets for _, octets in office.fake.sent} == {b"DKIM-Signature: d=example.com\r\n" + MESSAGE}
     assert office.fake.sent[0][0].principal == ALICE.principal
+    assert office.entries() == []
+
+
+def test_new_mail_goes_without_a_look_at_the_disk(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the answer to who sent it, which nothing keeps waiting."""
+    looks: list[str] = []
+    take = office.spool.take
+
+    def counted(lane: str, *rest: Any) -> Any:
+        looks.append(lane)
+        return take(lane, *rest)
+
+    monkeypatch.setattr(office.spool, "take", counted)
+    monkeypatch.setattr(office.clock, "advance", lambda seconds: None)
+    office.send("a@b.example", "c@b.example", "a@d.example")
+    assert office.fake.sent == []
+    monkeypatch.undo()
+    monkeypatch.setattr(office.spool, "take", counted)
+    office.clock.advance(0)
+    assert office.fake.recipients == ["a@b.example", "c@b.example", "a@d.example"]
+    assert (looks, office.entries()) == ([], [])
+
+
+def test_mail_that_arrives_during_a_look_at_the_disk_goes_once(tmp_path: Path) -> None:
+    """The look may find it, too."""
+    office = Office(tmp_path, lane_concurrency=20)
+    office.fake.hold = True
+    for number in range(3):
+        office.send(f"{number}@b.example")
+    # Its window is full: the third is looked for when there is room.
+    assert office.fake.recipients == ["0@b.example", "1@b.example"]
+    look: Deferred[None] = Deferred()
+    take = office.spool.take
+
+    async def slow(*asked: Any) -> Any:
+        await look
+        return await take(*asked)
+
+    office.spool.take = slow  # type: ignore[method-assign]
+    office.fake.waiting.pop().callback(None)
+    office.send("3@b.example")
+    look.callback(None)
+    while office.fake.waiting:
+        office.clock.advance(0)
+        office.fake.waiting.pop(0).callback(None)
+    assert sorted(office.fake.recipients) == [f"{number}@b.example" for number in range(4)]
     assert office.entries() == []
 
 
@@ -414,6 +465,53 @@ def test_a_clock_put_forward_gives_nothing_up_unseen(tmp_path: Path) -> None:
     office.send("a@c.example")
     assert len(office.fake.sent) == 10 + 1 + 10
     assert len(office.entries()) == 10
+
+
+@pytest.mark.parametrize("leap", [7 * 86_400.0, 315_360_000.0])
+def test_a_clock_that_leaps_makes_no_mail_old(tmp_path: Path, leap: float) -> None:
+    """What was tried often enough to be given up, had it been here so long, is neither that nor called late."""
+    office = Office(tmp_path)
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example")
+    office.pass_time(3600)
+    (entry,) = office.entries()
+    assert entry.attempts >= LEAST_ATTEMPTS
+    office.wall.ahead += leap
+    office.pass_time(3600)
+    (entry,) = office.entries()
+    assert office.inbox("alice@example.com") == []
+    office.wall.ahead = 0.0
+    office.pass_time(3600)
+    assert len(office.entries()) == 1
+    assert office.inbox("alice@example.com") == []
+
+
+def test_a_clock_that_leaps_during_an_attempt_ends_nothing(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example")
+    office.pass_time(3600)
+    office.fake.hold = True
+    office.pass_time(7200)
+    office.wall.ahead += 315_360_000.0
+    office.fake.waiting.pop().callback(None)
+    office.pass_time(60)
+    assert len(office.entries()) == 1
+    assert office.inbox("alice@example.com") == []
+
+
+def test_what_is_given_up_is_so_by_the_time_that_passed(tmp_path: Path) -> None:
+    """However the time of day was set meanwhile."""
+    office = Office(tmp_path, max_age=86_400)
+    office.fake.failures["b.example"] = LATER
+    office.send("a@b.example")
+    office.pass_time(43_200)
+    office.wall.ahead += 315_360_000.0
+    office.pass_time(36_000)
+    assert len(office.entries()) == 1
+    office.pass_time(14_400)
+    assert office.entries() == []
+    assert b"Action: failed" in office.inbox("alice@example.com")[-1]
 
 
 def test_a_due_time_of_a_wrong_clock_is_mended_at_the_start(office: Office) -> None:

@@ -7,10 +7,12 @@ from zope.interface.verify import verifyObject
 
 from tests.fakes.postoffice import FakeState
 from tests.unit.queue.support import ALICE, BOB, MESSAGE, PostOffice, run
+from trekd.directory.interfaces import Account
 from trekd.errors import Broken, MailLoop, NoSuchRecipient, OverQuota, StoreBusy, StoreFull
-from trekd.queue.interfaces import IMailFlow, MailTransaction, Recipient, RouteKind
+from trekd.queue.interfaces import IMailFlow, Incoming, MailTransaction, Recipient, RouteKind
 from trekd.queue.routing import LOCAL
 from trekd.smtp.grammar.paths import POSTMASTER
+from trekd.store.interfaces import IMessageSource
 from trekd.values import INBOX, MailboxName
 
 
@@ -208,3 +210,30 @@ def test_a_long_header_is_read_to_its_end(office: PostOffice) -> None:
     filler = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 900) for number in range(100))
     again = filler + b"Delivered-To: bob@example.com\r\n" + MESSAGE
     assert failures(office.accept("bob@example.com", message=again)) == [MailLoop]
+
+
+class Witness:
+    """Keeps what it is told, or fails."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.seen: list[tuple[str, bytes]] = []
+
+    async def delivered(self, account: Account, incoming: Incoming, message: IMessageSource) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.seen.append((account.principal, await message.octets()))
+
+
+def test_the_witness_sees_every_copy_that_is_delivered(office: PostOffice) -> None:
+    witness = Witness()
+    office.flow.witness = witness
+    assert failures(office.accept("all@example.com")) == [None]
+    assert sorted(witness.seen) == [("alice@example.com", MESSAGE), ("bob@example.com", MESSAGE)]
+
+
+@pytest.mark.parametrize("failure", [ValueError(), StoreFull()])
+def test_a_witness_that_fails_stops_no_mail(office: PostOffice, failure: Exception) -> None:
+    office.flow.witness = Witness(failure)
+    assert failures(office.accept("bob@example.com")) == [None]
+    assert len(office.inbox("bob@example.com")) == 1

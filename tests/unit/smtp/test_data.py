@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.fakes.vectors import VECTORS
 from trekd.errors import LimitExceeded, MessageTooLarge, SyntaxFault
 from trekd.smtp.grammar.data import ChunkReader, DataReader, MessageLimits
 
@@ -44,25 +45,9 @@ def test_message_ends_at_the_dot_and_loses_its_stuffing(wire: bytes, message: by
     assert reader.rest == b"QUIT\r\n"
 
 
-VECTORS = [
-    b"\n.\n",
-    b"\r.\r",
-    b"\r.\n",
-    b"\n.\r",
-    b"\n.\r\n",
-    b"\r\n.\n",
-    b"\r.\r\n",
-    b"\r\n.\r",
-    b"\r\n\0.\r\n",
-    b"\r\n.\0\r\n",
-    b"\r\n.\r\r\n",
-    b"\r\r\n.\r\r\n",
-]
-
-
 @pytest.mark.parametrize("vector", VECTORS)
 def test_no_false_end_of_data_ends_the_message(vector: bytes) -> None:
-    """The message after the false end is swallowed with the first, at any split (notes/smtp.md §7.1)."""
+    """The message after the false end is swallowed with the first, at any split ."""
     smuggled = b"MAIL FROM:<evil@x>\r\nRCPT TO:<b@x>\r\nDATA\r\nevil\r\n"
     wire = b"Subject: a\r\n\r\nbody" + vector + smuggled + b".\r\n"
     for cut in range(1, len(wire) + 1):

@@ -202,8 +202,21 @@ def test_lmtp_is_checked_only_when_the_origin_is_known() -> None:
     assert server.ask(b"XFORWARD NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 HELO=spam.example").startswith(b"250")
     assert server.submit(MESSAGE).startswith(b"550 5.7.1")
     assert (verifier.asked[0][0].client, verifier.asked[0][0].hello) == ("2001:db8::1", "spam.example")
+    # Nothing is known of the next one.
+    assert server.submit(MESSAGE).startswith(b"250")
     for bad in (b"ADDR=x", b"ADDR", b"", b"HELO=a+0Ab"):
         assert server.ask(b"XFORWARD " + bad).startswith(b"501")
+
+
+def test_an_mta_in_front_may_tell_in_two_commands() -> None:
+    """As Postfix does; what one leaves out stays as it was."""
+    verifier = FakeVerifier(Disposition.REJECT)
+    server = Server(reception(verifier, verify_lmtp=True), LMTP)
+    server.ask(b"LHLO mx.example", b"XFORWARD ADDR=192.0.2.1", b"XFORWARD HELO=spam.example")
+    assert server.submit(MESSAGE).startswith(b"550 5.7.1")
+    assert (verifier.asked[0][0].client, verifier.asked[0][0].hello) == ("192.0.2.1", "spam.example")
+    server.ask(b"XFORWARD ADDR=192.0.2.1", b"XFORWARD ADDR=[UNAVAILABLE]")
+    assert server.submit(MESSAGE).startswith(b"250")
 
 
 def test_other_servers_may_err_only_so_often() -> None:
@@ -212,3 +225,28 @@ def test_other_servers_may_err_only_so_often() -> None:
     server.ask(b"MAIL FROM:<a@elsewhere.example>")
     answers = server.ask(*(b"RCPT TO:<guess%d@example.com>" % number for number in range(30)))
     assert answers.count(b"550 5.1.1") == 20 and b"421 4.7.0" in answers
+
+
+@pytest.mark.parametrize(
+    ("spf", "dmarc", "author"),
+    [
+        ("none", "pass", "bank.example"),
+        ("fail", "pass", "bank.example"),
+        ("pass", "fail", ""),
+        ("pass", "none", ""),  # alice@example.com is not of bank.example
+        ("none", "none", ""),
+        ("none", "temperror", ""),
+    ],
+)
+def test_the_author_is_known_where_the_domain_vouches_for_it(spf: str, dmarc: str, author: str) -> None:
+    """RFC 7489 §3.1: what is told on is aligned with From."""
+    server = Server(reception(FakeVerifier(spf=spf, dmarc=dmarc)))
+    assert server.submit(MESSAGE).startswith(b"250")
+    assert server.site.flow.accepted[-1][0].author == author
+
+
+def test_an_author_over_lmtp_is_known_where_the_configuration_says_so() -> None:
+    for is_trusted, author in ((False, ""), (True, "bank.example")):
+        server = Server(reception(None, lmtp_verified=is_trusted), LMTP)
+        assert server.submit(MESSAGE).startswith(b"250")
+        assert server.site.flow.accepted[-1][0].author == author

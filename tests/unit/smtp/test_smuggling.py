@@ -7,23 +7,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.fakes.vectors import VECTORS
 from tests.unit.smtp.support import Client
 from trekd.smtp.session import EXCHANGE, LMTP, SUBMISSIONS, Service
 
-VECTORS = (
-    b"\n.\n",
-    b"\r.\r",
-    b"\r.\n",
-    b"\n.\r",
-    b"\n.\r\n",
-    b"\r\n.\n",
-    b"\r.\r\n",
-    b"\r\n.\r",
-    b"\r\n\0.\r\n",
-    b"\r\n.\0\r\n",
-    b"\r\n.\r\r\n",
-    b"\r\r\n.\r\r\n",
-)
 FIRST = b"From: alice@example.com\r\n\r\nfirst"
 SECOND = b"MAIL FROM:<alice@example.com>\r\nRCPT TO:<carol@example.com>\r\nDATA\r\n" + FIRST
 SERVICES = (EXCHANGE, LMTP, SUBMISSIONS)

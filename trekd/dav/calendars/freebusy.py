@@ -12,7 +12,7 @@ from trekd.calendar.freebusy import FreeBusy, busy_periods, free_busy_calendar, 
 from trekd.calendar.spans import Span
 from trekd.calendar.times import Window, Zone
 from trekd.dav.calendars.answers import Pair, batches, understood
-from trekd.dav.calendars.limits import MOST_SPANS
+from trekd.dav.calendars.limits import MOST_AVAILABILITY, MOST_SPANS
 from trekd.dav.calendars.requests import free_busy_query
 from trekd.dav.calendars.storing import MEDIA_TYPE, supported
 from trekd.dav.calendars.timezones import zone_of
@@ -53,7 +53,7 @@ async def perform(exchange: Exchange, node: Node, root: Element) -> Answer:
     for each in members:
         busy += await busy_spans(exchange, each, window)
         unavailable += await unavailable_spans(exchange, each, window)
-    stamp = int(exchange.site.clock.seconds())
+    stamp = int(exchange.site.time_of_day())
     about = FreeBusy(start, end, stamp, str(uuid.uuid4()))
     octets = await exchange.site.off_reactor(_written, about, window, busy, unavailable)
     return Answer(200, octets, ((b"content-type", MEDIA_TYPE.encode()),))
@@ -86,6 +86,8 @@ async def busy_spans(exchange: Exchange, calendar: CollectionNode, window: Windo
     for batch in batches(states):
         pairs = await calendar.shelf.contents(calendar.state.id, [state.name for state in batch])
         spans += await exchange.site.off_reactor(_object_spans, pairs, window, zone_of(calendar))
+        if len(spans) > MOST_SPANS:
+            raise _too_much()
     return spans
 
 
@@ -99,6 +101,8 @@ async def unavailable_spans(exchange: Exchange, calendar: CollectionNode, window
         return []
     stored = collections.Window(window.start, window.end)
     found = await calendar.shelf.overlapping(calendar.state.id, stored, "VAVAILABILITY")
+    if sum(each.state.size for each in found) > MOST_AVAILABILITY:
+        raise _too_much()
     pairs: list[Pair] = []
     for batch in batches(each.state for each in found):
         pairs += await calendar.shelf.contents(calendar.state.id, [state.name for state in batch])
@@ -109,11 +113,16 @@ async def unavailable_spans(exchange: Exchange, calendar: CollectionNode, window
 
 
 def _object_spans(pairs: Sequence[Pair], window: Window, zone: Zone) -> list[Span]:
-    found = (understood(octets) for _, octets in pairs)
-    try:
-        return [span for each in found if each is not None for span in object_spans(each, window, zone)]
-    except TooManyInstances:
-        raise _too_much() from None
+    spans: list[Span] = []
+    for _, octets in pairs:
+        found = understood(octets)
+        try:
+            spans += () if found is None else object_spans(found, window, zone)
+        except TooManyInstances:
+            raise _too_much() from None
+        if len(spans) > MOST_SPANS:
+            raise _too_much()
+    return spans
 
 
 def _availability_spans(pairs: Sequence[Pair], window: Window, zone: Zone) -> list[Span]:

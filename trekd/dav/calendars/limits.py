@@ -23,11 +23,23 @@ BATCH_OCTETS = 1024 * 1024
 MOST_CONDITIONS = 500
 """In one filter."""
 
+MOST_TEXT = 4096
+"""Characters that one condition looks for."""
+
+MOST_TIMEZONE = 64 * 1024
+"""Characters of a VTIMEZONE."""
+
+MOST_SECONDS = 20
+"""That one question may take to look into objects; what was found until then is the answer."""
+
 MOST_MATCHES = 100_000
 """Items in one answer; a client that wants more has to ask in parts."""
 
 MOST_SPANS = 100_000
 """Busy times of one calendar in one answer."""
+
+MOST_AVAILABILITY = 8 * 1024 * 1024
+"""Octets of VAVAILABILITY components that count for one answer."""
 
 MOST_EXPANDED = 64 * 1024 * 1024
 """Octets to which one object may be expanded."""

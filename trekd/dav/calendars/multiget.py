@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from trekd.dav.calendars.answers import Answers, batches
 from trekd.dav.calendars.query import holds_objects
-from trekd.dav.calendars.requests import MultigetWanted, calendar_multiget
+from trekd.dav.calendars.requests import MultigetWanted, calendar_multiget, read_large
 from trekd.dav.calendars.timezones import zone_of
 from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.methods.propfind import PREFER, applied
@@ -30,7 +30,7 @@ async def perform(exchange: Exchange, node: Node, root: Element) -> Answer:
 
     @raise Fault: the request breaks a precondition.
     """
-    wanted = calendar_multiget(root)
+    wanted = await read_large(exchange, calendar_multiget, root)
     return xml_answer(207, streamed(_pieces(exchange, node, wanted)), PREFER, *applied(exchange))
 
 

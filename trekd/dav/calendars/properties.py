@@ -78,11 +78,12 @@ async def _homes(exchange: Exchange, node: Node) -> bytes | None:
 
 
 async def _addresses(exchange: Exchange, node: Node) -> bytes | None:
-    """Addresses at which invitations reach the owner of a principal (RFC 6638 §2.4.1)."""
-    if not isinstance(node, PrincipalNode) or node.owner != exchange.principal:
+    """Addresses at which invitations reach a principal (RFC 6638 §2.4.1); of others, the one in the directory."""
+    if not isinstance(node, PrincipalNode):
         return None
-    account = exchange.user.account
-    mail = (f"mailto:{address}".encode() for address in (account.address, *account.aliases))
+    account = node.account
+    aliases = account.aliases if node.owner == exchange.principal else ()
+    mail = (f"mailto:{address}".encode() for address in (account.address, *aliases))
     return b"".join(map(href, mail)) + href(node.path)
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from trekd.calendar.filters import CompFilter, index_hint, index_question, index_text
 from trekd.dav.calendars.answers import Answers, batches
-from trekd.dav.calendars.limits import MOST_MATCHES
-from trekd.dav.calendars.requests import QueryWanted, calendar_query
+from trekd.dav.calendars.limits import MOST_MATCHES, MOST_SECONDS
+from trekd.dav.calendars.requests import QueryWanted, calendar_query, read_large
 from trekd.dav.calendars.timezones import zone_of
 from trekd.dav.errors import ErrorAnswer
 from trekd.dav.exchange import Answer, Exchange, xml_answer
@@ -60,7 +60,7 @@ async def perform(exchange: Exchange, node: Node, root: Element) -> Answer:
 
     @raise Fault: the request breaks a precondition.
     """
-    wanted = calendar_query(root)
+    wanted = await read_large(exchange, calendar_query, root)
     scope = await _scope(exchange, node)
     pieces = _pieces(exchange, node, scope, wanted)
     return xml_answer(207, streamed(pieces), PREFER, *applied(exchange))
@@ -97,19 +97,22 @@ async def _pieces(
 ) -> AsyncIterator[bytes]:
     left = min(wanted.limit or MOST_MATCHES, MOST_MATCHES)
     answers = Answers(exchange, wanted.items)
+    seconds = 0.0
     for collection, name in scope:
         zone = wanted.zone or zone_of(collection)
         found = await _candidates(collection, wanted.filter, name)
         open_filter = _open_filter(wanted.filter, found.certain)
         for batch in batches(found.states):
             if answers.needs_octets or any(open_filter(state) for state in batch):
+                began = exchange.site.clock.seconds()
                 kept = await answers.read(collection, batch, zone, open_filter)
+                seconds += exchange.site.clock.seconds() - began
             else:
                 kept = answers.bare(batch)
             async for piece in answers.written(collection, kept[:left]):
                 yield piece
             left -= len(kept)
-            if left < 0:
+            if left < 0 or seconds > MOST_SECONDS:
                 # RFC 4791 §7.8, number-of-matches-within-limits
                 yield status_response(node.path, 507, _TRUNCATED)
                 return

@@ -5,20 +5,24 @@ The request bodies of RFC 4791 as values.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from trekd.calendar.filters import CompFilter, ParamFilter, PropFilter, TextMatch
 from trekd.calendar.objects import KINDS
 from trekd.calendar.selection import CompSelection, PropSelection, Selection
 from trekd.calendar.times import UTC, Window, Zone, read_moment
-from trekd.dav.calendars.limits import EARLIEST, LIMITS, MOST_CONDITIONS
+from trekd.dav.calendars.limits import EARLIEST, LIMITS, MOST_CONDITIONS, MOST_TEXT
 from trekd.dav.calendars.timezones import read_timezone
 from trekd.dav.errors import Fault
+from trekd.dav.exchange import LARGE_XML, Exchange
 from trekd.dav.xml.names import caldav, dav
 from trekd.dav.xml.reading import Element, child, elements, names, text
 from trekd.dav.xml.requests import PropertiesWanted, properties_wanted
 from trekd.errors import InvalidCalendar, SyntaxFault
+
+T = TypeVar("T")
 
 CALENDAR_OCTETS = caldav("calendar-data")
 
@@ -59,6 +63,14 @@ class MultigetWanted:
 
     items: ItemsWanted
     references: tuple[str, ...]
+
+
+async def read_large(exchange: Exchange, read: Callable[[Element], T], root: Element) -> T:
+    """A request's body as a value, understood in a thread when it is large."""
+    if exchange.body.size < LARGE_XML:
+        return read(root)
+    wanted: T = await exchange.site.off_reactor(read, root)
+    return wanted
 
 
 def calendar_query(root: Element) -> QueryWanted:
@@ -130,6 +142,8 @@ def _selection(element: Element) -> Selection:
     media_type, version = element.get("content-type", "text/calendar"), element.get("version", "2.0")
     if media_type.strip().lower() != "text/calendar" or version.strip() != "2.0":
         raise Fault(403, caldav("supported-calendar-data"), "Calendars are text/calendar, version 2.0.")
+    if sum(1 for _ in element.iter()) > MOST_CONDITIONS:
+        raise Fault(400, text=f"At most {MOST_CONDITIONS} parts are picked.")
     comp = child(element, caldav("comp"))
     expand, limited = child(element, caldav("expand")), child(element, caldav("limit-recurrence-set"))
     if expand is not None and limited is not None:
@@ -292,8 +306,10 @@ def _one_match(found: dict[str, list[Element]]) -> TextMatch | None:
     negate = matches[0].get("negate-condition", "no")
     if negate not in ("yes", "no"):
         raise _invalid("negate-condition is yes or no.")
-    collation = matches[0].get("collation", "i;ascii-casemap")
-    return TextMatch(_whole_text(matches[0]), collation, negate == "yes")
+    text = _whole_text(matches[0])
+    if len(text) > MOST_TEXT:
+        raise Fault(403, caldav("supported-filter"), f"At most {MOST_TEXT} characters are looked for.")
+    return TextMatch(text, matches[0].get("collation", "i;ascii-casemap"), negate == "yes")
 
 
 def _whole_text(element: Element) -> str:

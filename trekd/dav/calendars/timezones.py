@@ -9,6 +9,7 @@ from functools import lru_cache
 from trekd.calendar.contentlines import parse
 from trekd.calendar.times import UTC, Zone
 from trekd.calendar.zones import ZoneTable, named_zone
+from trekd.dav.calendars.limits import MOST_TIMEZONE
 from trekd.dav.errors import Fault
 from trekd.dav.nodes import CollectionNode, Node
 from trekd.dav.xml import reading
@@ -71,6 +72,8 @@ def _zone(text: str) -> tuple[str, Zone]:
     """
     @raise SyntaxFault, InvalidCalendar: it is no zone.
     """
+    if len(text) > MOST_TIMEZONE:
+        raise InvalidCalendar("VTIMEZONE: too long")
     calendar = parse(text.strip().encode("utf-8", "replace"))
     zones = [each for each in calendar.components if each.kind == "VTIMEZONE"]
     if calendar.kind != "VCALENDAR" or len(zones) != 1 or len(calendar.components) != 1:

@@ -14,8 +14,7 @@ from trekd.dav.contacts.books import contents_of, version_of
 from trekd.dav.contacts.directory import DirectoryCard
 from trekd.dav.contacts.requests import ADDRESS_ELEMENT, AddressWanted, Wanted
 from trekd.dav.exchange import Exchange
-from trekd.dav.multistatus import response
-from trekd.dav.nodes import CollectionNode, Node
+from trekd.dav.nodes import CollectionNode
 from trekd.dav.properties import Selection
 from trekd.dav.xml.writing import escape, tags
 from trekd.store.collections import ItemState
@@ -24,8 +23,6 @@ _INLINE = 128 * 1024
 """Octets of cards up to which they are written at once; more are in a thread."""
 _ENTRIES = 100
 """Entries of the directory that are written together."""
-_AT_ONCE = 25
-"""Responses that are written between two turns of the reactor."""
 
 _OPEN, _CLOSE = tags(ADDRESS_ELEMENT)
 _OPENINGS = {
@@ -83,22 +80,9 @@ async def told_entries(exchange: Exchange, nodes: Sequence[DirectoryCard], wante
         elements = [b""] * len(part)
         if wanted.address is not None:
             elements = await exchange.site.off_reactor(_entry_elements, part, wanted.address)
-        async for piece in _responses(exchange, selection, part, elements):
-            yield piece
+        for node, card in zip(part, elements, strict=True):
+            yield await selection.of(node, card)
 
 
 def _entry_elements(nodes: Sequence[DirectoryCard], wanted: AddressWanted) -> list[bytes]:
     return [address_element(node.card.octets, "3.0", wanted) for node in nodes]
-
-
-async def _responses(
-    exchange: Exchange, selection: Selection, nodes: Sequence[Node], elements: Sequence[bytes]
-) -> AsyncIterator[bytes]:
-    """Properties beside cards; the reactor has its turn every few of them."""
-    pieces = []
-    for number, (node, card) in enumerate(zip(nodes, elements, strict=True), 1):
-        found, missing = await selection.sorted_out(node)
-        pieces.append(response(node.path, found + card, missing, exchange.is_minimal))
-        if number % _AT_ONCE == 0 or number == len(nodes):
-            yield b"".join(pieces)
-            pieces = []

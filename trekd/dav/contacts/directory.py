@@ -27,7 +27,7 @@ from trekd.dav.quirks import knows_directory_gateway
 from trekd.dav.xml.names import carddav, dav
 from trekd.directory.interfaces import DirectoryEntry
 from trekd.errors import DirectoryDown
-from trekd.store.collections import CollectionKind
+from trekd.store.collections import CollectionKind, Mount
 from trekd.values import Address
 
 NAME = "directory"
@@ -184,11 +184,13 @@ async def in_home(exchange: Exchange, home: HomeNode, name: str | None) -> Seque
     # Quirk directory-gateway
     if name is None and knows_directory_gateway(exchange.header("user-agent")):
         return ()
-    states = await exchange.collections(home.shelf)
-    is_taken = any(
-        state.parent is None and state.name == NAME and state.kind is CollectionKind.ADDRESS_BOOK for state in states
-    )
-    return () if is_taken else [DirectoryBook(home.location.child(NAME), None, False)]
+    taken = [(each.name, each.kind) for each in await exchange.collections(home.shelf) if each.parent is None]
+    # "mounts" is where trekd.dav.sharing looks as well.
+    shown: Sequence[Mount] = await exchange.once("mounts", home.shelf.mounts)
+    taken += [(each.name, each.kind) for each in shown]
+    if (NAME, CollectionKind.ADDRESS_BOOK) in taken:
+        return ()
+    return [DirectoryBook(home.location.child(NAME), None, False)]
 
 
 def _domains(exchange: Exchange) -> list[str]:

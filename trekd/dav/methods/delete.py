@@ -8,6 +8,7 @@ from trekd.dav.changes import Place, own_place, require_change
 from trekd.dav.conditions import condition
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
+from trekd.dav.itemchanges import changes_in
 from trekd.dav.nodes import CollectionNode, ItemNode, Node, require
 from trekd.portal.access import Permission
 from trekd.store.collections import ALWAYS, Condition
@@ -44,8 +45,10 @@ async def require_removal(exchange: Exchange, where: Place) -> None:
 async def remove(exchange: Exchange, node: Node, when: Condition = ALWAYS) -> None:
     """Remove it, with its locks."""
     if isinstance(node, ItemNode):
-        await node.collection.shelf.remove_item(node.collection.state.id, node.state.name, when)
+        await changes_in(exchange, node.collection).remove(exchange, node, when)
     elif isinstance(node, CollectionNode):
+        if not node.is_link:
+            await changes_in(exchange, node).clear(exchange, node)
         await node.remove(exchange)
     if not node.is_link:
         exchange.site.locks.forget_within(node.real)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from trekd.dav.conditions import is_not_modified, require_conditions, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
-from trekd.dav.live import http_date, quoted_etag
+from trekd.dav.live import http_date, quoted_etag, schedule_tag
 from trekd.dav.methods.ranges import Parts, Span, pieces, read_ranges
 from trekd.dav.nodes import CollectionNode, ItemNode, find_required, require
 from trekd.portal.access import Permission
@@ -52,8 +52,7 @@ def validators(state: ItemState) -> tuple[tuple[bytes, bytes], ...]:
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"private, no-cache"),
     ]
-    if state.schedule_tag:
-        fields.append((b"schedule-tag", b'"' + state.schedule_tag.encode() + b'"'))
+    fields += schedule_tag(state)
     return tuple(fields)
 
 

@@ -11,9 +11,10 @@ from trekd.dav.changes import Place, own_place, require_change, require_item_par
 from trekd.dav.conditions import condition, require_if
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Answer, Exchange
-from trekd.dav.live import http_date, quoted_etag
+from trekd.dav.itemchanges import Kept, changes_in
+from trekd.dav.live import http_date, quoted_etag, schedule_tag
 from trekd.dav.nodes import CollectionNode, Node
-from trekd.store.collections import Condition, NewItem, Stored
+from trekd.store.collections import Condition, NewItem
 from trekd.store.interfaces import IMessageSource
 
 
@@ -25,11 +26,11 @@ async def perform(exchange: Exchange) -> Answer:
         raise Fault(400, text="Parts of a resource cannot be put.")
     await require_change(exchange, where)
     new = await read_new(exchange, parent, where.location.name)
+    require_same_uid(exchange, parent, where.node, new.facts.uid)
     # Somebody may have locked it while the body was read.
     await require_change(exchange, where)
-    require_same_uid(exchange, parent, where.node, new.facts.uid)
-    kept = await stored(exchange, parent, parent.shelf.put(parent.state.id, new, condition(exchange)))
-    return _stored(204 if kept.replaced else 201, kept, new)
+    kept = await stored(exchange, parent, changes_in(exchange, parent).put(exchange, parent, new, condition(exchange)))
+    return _stored(204 if kept.stored.replaced else 201, kept)
 
 
 def is_new_member(exchange: Exchange, node: Node) -> bool:
@@ -44,8 +45,8 @@ async def add_member(exchange: Exchange, node: CollectionNode) -> Answer:
     await require_if(exchange)
     await require_change(exchange, where)
     new = await read_new(exchange, node, name)
-    kept = await stored(exchange, node, node.shelf.put(node.state.id, new, Condition(is_absent=True)))
-    return _stored(201, kept, new).adding((b"location", where.location.path(False)))
+    change = changes_in(exchange, node).put(exchange, node, new, Condition(is_absent=True))
+    return _stored(201, await stored(exchange, node, change)).adding((b"location", where.location.path(False)))
 
 
 async def read_new(exchange: Exchange, collection: CollectionNode, name: str) -> NewItem:
@@ -66,12 +67,11 @@ async def read_new(exchange: Exchange, collection: CollectionNode, name: str) ->
     return await kind.read_item(exchange, collection, name, await exchange.body.content())
 
 
-def _stored(status: int, stored: Stored, new: NewItem) -> Answer:
-    """What was stored has its etag told, as it is stored as it came (RFC 4791 §5.3.4)."""
-    headers = [(b"etag", quoted_etag(stored.state)), (b"last-modified", http_date(stored.state.modified))]
-    if stored.state.schedule_tag:
-        headers.append((b"schedule-tag", b'"' + stored.state.schedule_tag.encode() + b'"'))
-    return Answer(status, b"", tuple(headers))
+def _stored(status: int, kept: Kept) -> Answer:
+    """What was stored as it came has its etag told; a client has to read again what was not (RFC 4791 §5.3.4)."""
+    state = kept.stored.state
+    headers = [(b"etag", quoted_etag(state)), (b"last-modified", http_date(state.modified))] if kept.is_as_sent else []
+    return Answer(status, b"", (*headers, *schedule_tag(state)))
 
 
 async def read_file(

@@ -21,6 +21,8 @@ from trekd.dav.changes import (
 )
 from trekd.dav.errors import Fault, answer_to, is_expected
 from trekd.dav.exchange import Answer, Exchange, xml_answer
+from trekd.dav.itemchanges import changes_in
+from trekd.dav.live import schedule_tag
 from trekd.dav.methods.delete import remove, require_removal
 from trekd.dav.multistatus import multistatus, status_response
 from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, require
@@ -181,17 +183,18 @@ async def _transfer_item(exchange: Exchange, transfer: Transfer, node: ItemNode,
     assert isinstance(parent, CollectionNode)
     if transfer.target.node is not None and transfer.target.node.is_collection:
         await remove(exchange, transfer.target.node)
-    shelf, source, name = node.collection.shelf, node.collection.state.id, transfer.target.location.name
+    shelf, name = node.collection.shelf, transfer.target.location.name
+    changes = changes_in(exchange, node.collection)
     # Nobody else comes in between where nothing may be replaced.
     when = ALWAYS if transfer.overwrite else Condition(is_absent=True)
     if shelf.principal == parent.shelf.principal:
-        do = shelf.move_item if is_move else shelf.copy_item
-        kept = await stored(exchange, parent, do(source, node.state.name, parent.state.id, name, when))
+        change = changes.transfer(exchange, node, (parent, name), when, is_move)
+        kept = await stored(exchange, parent, change)
     else:
         kept = await stored(exchange, parent, _copy_across(exchange, node, parent, name, when))
         if is_move:
-            await shelf.remove_item(source, node.state.name, Condition(etags=(node.state.etag,)))
-    return Answer(204 if kept.replaced else transfer.status)
+            await changes.remove(exchange, node, Condition(etags=(node.state.etag,)))
+    return Answer(204 if kept.replaced else transfer.status, b"", schedule_tag(kept.state))
 
 
 async def _copy_across(
@@ -210,7 +213,7 @@ async def _copy_across(
     state, content = found[0]
     new = await read(exchange, parent, name, content)
     new = replace(new, media_type=state.media_type, properties=state.properties)
-    return await parent.shelf.put(parent.state.id, new, when)
+    return (await changes_in(exchange, parent).put(exchange, parent, new, when)).stored
 
 
 async def _copy_collection(

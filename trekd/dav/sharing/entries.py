@@ -12,7 +12,7 @@ from trekd.dav.errors import Fault
 from trekd.dav.exchange import Exchange
 from trekd.dav.nodes import CollectionNode, HomeNode, ItemNode, Node, PrincipalNode, principal_location
 from trekd.dav.paths import Location, read_reference
-from trekd.dav.rights import account_of, grants_of, proxy_grants
+from trekd.dav.rights import grants_of, known_account, proxy_grants
 from trekd.dav.xml.names import caldav, dav
 from trekd.dav.xml.reading import Element, child, elements, text
 from trekd.dav.xml.writing import element, href
@@ -192,7 +192,7 @@ async def _principal(
         raise Fault(403, dav("allowed-principal"), "Rights are for accounts, or for all who have logged in.")
     location = read_reference(text(what), exchange.header("host"))
     if location is not None and len(location.segments) == 2 and location.segments[0] == "principals":
-        account = await account_of(exchange, location.name)
+        account = await known_account(exchange, location.name)
         if account is not None:
             return account.principal
         if location.name in known:

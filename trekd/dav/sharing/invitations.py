@@ -14,7 +14,7 @@ from trekd.dav.exchange import Answer, Exchange, xml_answer
 from trekd.dav.locks import require_unlocked
 from trekd.dav.nodes import CollectionNode, HomeNode, Node, find, require
 from trekd.dav.paths import read_reference
-from trekd.dav.rights import account_of, grants_of
+from trekd.dav.rights import account_of, grants_of, known_account
 from trekd.dav.sharing import notifications
 from trekd.dav.sharing.mounts import MountNode
 from trekd.dav.sharing.shares import SHAREABLE, Change, is_shareable, share, show, shown_to, shows, title_of
@@ -84,11 +84,11 @@ async def _invited(exchange: Exchange, each: Element) -> Account | None:
             found = await exchange.site.directory.find(Address.parse(reference[len("mailto:") :]))
         except SyntaxFault:
             return None
-        return await account_of(exchange, found.principal) if isinstance(found, Account) else None
+        return await known_account(exchange, found.principal) if isinstance(found, Account) else None
     location = read_reference(reference, exchange.header("host"))
     if location is None or len(location.segments) != 2 or location.segments[0] != "principals":
         return None
-    return await account_of(exchange, location.name)
+    return await known_account(exchange, location.name)
 
 
 def _known(exchange: Exchange, each: Element) -> PrincipalId:

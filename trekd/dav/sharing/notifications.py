@@ -23,7 +23,7 @@ from trekd.dav.tables import Kind
 from trekd.dav.xml.names import caldav, calendar_server
 from trekd.dav.xml.writing import attribute_element, document, element, escape, href, text_element
 from trekd.directory.interfaces import Account
-from trekd.errors import CollectionExists, TrekError
+from trekd.errors import CollectionExists, LimitReached, StoreFull, TrekError
 from trekd.portal.access import GIVEN, Permission
 from trekd.store.collections import (
     CollectionKind,
@@ -69,12 +69,15 @@ class NotificationsNode(CollectionNode):
 
 
 async def in_home(exchange: Exchange, home: HomeNode, name: str | None) -> Sequence[Node]:
-    """The notifications, in the home of calendars."""
+    """The notifications, in the home of calendars; none where there is no room for them."""
     if CollectionKind.CALENDAR not in home.kinds or name not in (None, NAME):
         return []
     state = await _find(exchange.shelf)
     if state is None:
-        state = await _make(exchange.shelf)
+        try:
+            state = await _make(exchange.shelf)
+        except (LimitReached, StoreFull):
+            return []
         exchange.forget()
     return [NotificationsNode(home.location.child(NAME), home.owner, home.shelf, state, is_home=True)]
 
@@ -145,7 +148,7 @@ async def _tell(
     exchange: Exchange, shelf: ICollections, uid: str, name: str, shared: str, content: bytes
 ) -> None:
     """Put a notification into somebody's collection; it is a courtesy: if it fails, it is not there."""
-    stamp = datetime.fromtimestamp(exchange.site.clock.seconds(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    stamp = datetime.fromtimestamp(exchange.site.time_of_day(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     marks = {"shared-type": shared}
     root = text_element(calendar_server("dtstamp"), stamp) + attribute_element(name, marks, content)
     properties = {TYPE: attribute_element(name, marks).decode()}

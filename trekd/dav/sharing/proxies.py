@@ -16,7 +16,7 @@ from trekd.dav.errors import Fault
 from trekd.dav.exchange import Exchange
 from trekd.dav.nodes import COLLECTION, Node, PrincipalNode, principal_location
 from trekd.dav.paths import read_reference
-from trekd.dav.rights import PROXIES, account_of, proxies_of, proxy_grants, shelf_of
+from trekd.dav.rights import PROXIES, known_account, proxies_of, proxy_grants, shelf_of
 from trekd.dav.sharing.entries import PROXY_GROUPS, group_location
 from trekd.dav.sharing.mounts import mounts_of
 from trekd.dav.sharing.shares import MAX_GRANTS, MAX_MOUNTS
@@ -159,7 +159,7 @@ async def _member(exchange: Exchange, reference: Element) -> PrincipalId:
     """
     location = read_reference(text(reference), exchange.header("host"))
     if location is not None and len(location.segments) == 2 and location.segments[0] == "principals":
-        account = await account_of(exchange, location.name)
+        account = await known_account(exchange, location.name)
         if account is not None:
             return account.principal
     raise Fault(403, dav("recognized-principal"), "There is no such principal.")

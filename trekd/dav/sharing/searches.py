@@ -22,10 +22,12 @@ from trekd.dav.xml.requests import PropertiesWanted
 from trekd.dav.xml.writing import attribute_element, document, element, escape
 from trekd.directory.interfaces import Account
 from trekd.errors import NotPermitted, SyntaxFault
-from trekd.portal.access import Permission
+from trekd.portal.access import Permission, may_know
 
 MAX_FOUND = 100
 """Principals in one answer."""
+MAX_ENTRIES = 1000
+"""Entries of the directory that one text brings."""
 MAX_LOOKED_AT = 2000
 """Resources that one principal-match looks at."""
 MAX_CRITERIA = 20
@@ -34,7 +36,8 @@ _TRUNCATED = ErrorAnswer(507, dav("number-of-matches-within-limits"))
 
 
 def _is_name(account: Account, wanted: str) -> bool:
-    return wanted in account.display_name.casefold()
+    # As DAV:displayname shows it.
+    return wanted in (account.display_name or str(account.address)).casefold()
 
 
 def _is_address(account: Account, wanted: str) -> bool:
@@ -163,6 +166,18 @@ class Criterion:
         return all(name in SEARCHABLE and SEARCHABLE[name][1](account, self.wanted) for name in self.names)
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """
+    What a search gave.
+
+    @ivar is_cut: there may be more.
+    """
+
+    accounts: tuple[Account, ...]
+    is_cut: bool
+
+
 def _criteria(root: Element) -> tuple[Criterion, ...]:
     """
     @raise SyntaxFault: there is none, or one looks for nothing.
@@ -190,9 +205,9 @@ async def principal_search(exchange: Exchange, node: Node, root: Element) -> Ans
     texts = [each.wanted for each in criteria]
     if fit is all:
         texts = [max(texts, key=len)]
-    found = await _accounts(exchange, [each.removeprefix("mailto:") for each in texts])
-    chosen = [account for account in found if fit(each.fits(account) for each in criteria)]
-    return await _principals(exchange, node, root, chosen)
+    searched = [each.removeprefix("mailto:") for each in texts]
+    found = await _accounts(exchange, searched, lambda account: fit(each.fits(account) for each in criteria))
+    return await _principals(exchange, node, root, found)
 
 
 async def token_search(exchange: Exchange, node: Node, root: Element) -> Answer:
@@ -201,26 +216,36 @@ async def token_search(exchange: Exchange, node: Node, root: Element) -> Answer:
     tokens = [text(each).casefold() for each in root.findall(calendar_server("search-token"))[:MAX_CRITERIA]]
     if not all(tokens) or not tokens:
         raise SyntaxFault("search-token")
-    found = await _accounts(exchange, [max(tokens, key=len)])
-    chosen = [each for each in found if all(_is_name(each, token) or _is_address(each, token) for token in tokens)]
-    return await _principals(exchange, node, root, chosen)
+
+    def fits(account: Account) -> bool:
+        return all(_is_name(account, token) or _is_address(account, token) for token in tokens)
+
+    return await _principals(exchange, node, root, await _accounts(exchange, [max(tokens, key=len)], fits))
 
 
-async def _accounts(exchange: Exchange, texts: Iterable[str]) -> list[Account]:
-    """Accounts whose name or address has one of the texts, at most one more than are told."""
+async def _accounts(exchange: Exchange, texts: Iterable[str], fits: Callable[[Account], bool]) -> _Found:
+    """Accounts that have one of the texts in name or address, and fit."""
     found: dict[str, Account] = {}
-    for wanted in dict.fromkeys(texts):
-        for entry in await exchange.site.directory.search(wanted, MAX_FOUND + 1):
-            account = None if entry.is_group else await account_of(exchange, str(entry.address))
-            if account is not None:
+    is_cut = False
+    scope = exchange.site.config.directory_book
+    for wanted in dict.fromkeys(texts) if scope != "off" else ():
+        entries = await exchange.site.directory.search(wanted, MAX_ENTRIES)
+        is_cut = is_cut or len(entries) >= MAX_ENTRIES
+        for entry in entries:
+            if entry.is_group or not may_know(exchange.user.account, entry.address, scope):
+                continue
+            account = await account_of(exchange, str(entry.address))
+            if account is not None and fits(account):
                 found[account.principal] = account
-    return list(found.values())
+            if len(found) > MAX_FOUND:
+                return _Found(tuple(found.values())[:MAX_FOUND], True)
+    return _Found(tuple(found.values()), is_cut)
 
 
-async def _principals(exchange: Exchange, node: Node, root: Element, accounts: Sequence[Account]) -> Answer:
+async def _principals(exchange: Exchange, node: Node, root: Element, found: _Found) -> Answer:
     selection = Selection(exchange, wanted_properties(root))
-    responses = [await selection.of(principal_node(each)) for each in accounts[:MAX_FOUND]]
-    if len(accounts) > MAX_FOUND:
+    responses = [await selection.of(principal_node(each)) for each in found.accounts]
+    if found.is_cut:
         responses.append(status_response(node.path, 507, _TRUNCATED))
     return xml_answer(207, multistatus(responses))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from twisted.logger import Logger
 
 from trekd.errors import Broken, TrekError
+from trekd.mime.addresses import from_addresses
 from trekd.queue.interfaces import MailTransaction, Outcome
 from trekd.smtp import replies
 from trekd.smtp.grammar.commands import Chunk, Data
@@ -154,7 +155,8 @@ async def _examine(session: Session, draft: Draft, intake: Intake) -> Examined:
     """
     origin, reception = session.origin, session.site.reception
     if not session.service.exchange and not (session.service.lmtp and reception.config.verify_lmtp):
-        return Examined(intake.sink)
+        is_true = session.service.lmtp and reception.config.lmtp_verified
+        return Examined(intake.sink, author=_author_domain(intake.header) if is_true else "")
     recipients = tuple(one.address for one in draft.recipients)
     arrival = Arrival(draft.id, origin.client, origin.hello, draft.mail.reverse_path, recipients)
     return await reception.examine(arrival, intake.header, intake.sink)
@@ -175,7 +177,14 @@ def _transaction(session: Session, draft: Draft, examined: Examined) -> MailTran
         hold_until=draft.hold_until,
         junk=examined.junk,
         one_reply=not session.service.lmtp,
+        author=examined.author,
     )
+
+
+def _author_domain(header: bytes) -> str:
+    """The one domain of the author; '' when there is none, or more."""
+    domains = {address.rpartition("@")[2].lower() for address in from_addresses(header)}
+    return domains.pop() if len(domains) == 1 else ""
 
 
 def _replies(session: Session, draft: Draft, outcomes: tuple[Outcome, ...]) -> tuple[Reply, ...]:

@@ -29,7 +29,7 @@ async def mail(session: Session, request: Mail) -> None:
         raise UnknownParameter("esmtp-keyword")
     if request.require_tls and not session.secure:
         return session.send(replies.NEED_TLS_TO_REQUIRE_IT)
-    if _held_until(session, request) > session.site.clock.seconds() + session.site.config.max_hold:
+    if _held_until(session, request) > session.site.time_of_day() + session.site.config.max_hold:
         return session.send(replies.HOLD_TOO_LONG)
     if session.user is not None and session.site.config.require_own_sender:
         check_reverse_path(session.user.account, request.reverse_path)
@@ -77,7 +77,7 @@ def _held_until(session: Session, request: Mail) -> float:
     """When the message may leave, in Unix seconds; 0 for at once, which a time that is past is too (RFC 4865 §4)."""
     if request.hold is None:
         return 0.0
-    now = session.site.clock.seconds()
+    now = session.site.time_of_day()
     if request.hold.until is None:
         return now + (request.hold.seconds or 0)
     until = request.hold.until.timestamp()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trekd.smtp import replies
 from trekd.smtp.grammar.commands import Forward
-from trekd.smtp.session import Session
+from trekd.smtp.session import Peer, Session
 
 
 def takes_forwarded(session: Session) -> bool:
@@ -17,8 +17,15 @@ def takes_forwarded(session: Session) -> bool:
 
 
 async def xforward(session: Session, request: Forward) -> None:
-    """Believe it, until the next one."""
+    """
+    Believe it for the next message.  Postfix tells name and address in one command, what the client said in another:
+    each leaves the other's word as it is.
+    """
     if not takes_forwarded(session):
         return session.send(replies.NOT_HERE)
-    session.forwarded = request
+    before = session.forwarded
+    session.forwarded = Peer(
+        before.client if request.client is None else request.client,
+        before.hello if request.hello is None else request.hello,
+    )
     return session.send(replies.OK)

@@ -180,12 +180,12 @@ class Forward:
     """
     XFORWARD, by which Postfix tells where a message came from (its XFORWARD_README).
 
-    @ivar client: IP address, C{""} when it is not known.
-    @ivar hello: what that client called itself, C{""} when it is not known.
+    @ivar client: IP address, C{""} when it is not known, C{None} when nothing is said of it.
+    @ivar hello: what that client called itself, likewise.
     """
 
-    client: str = ""
-    hello: str = ""
+    client: str | None = None
+    hello: str | None = None
 
 
 Command = (
@@ -437,8 +437,8 @@ def _xforward(argument: str) -> Forward:
         known[name.upper()] = "" if value.upper() in ("[UNAVAILABLE]", "[TEMPUNAVAIL]") else xtext(value)
     if not known:
         raise SyntaxFault("attribute")
-    hello = known.get("HELO", "")
-    return Forward(_client_address(known.get("ADDR", "")), hello_name(hello) if hello else "")
+    client, hello = known.get("ADDR"), known.get("HELO")
+    return Forward(client and _client_address(client), hello and hello_name(hello))
 
 
 def _client_address(text: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes.calendars import CALENDAR, HOME, NAMESPACES, calendar, event, report
 from tests.fakes.davsite import DAVClient, DAVHost
+from trekd.dav.calendars import freebusy
 from trekd.dav.xml.names import dav
 
 
@@ -86,6 +87,15 @@ def test_nothing_to_tell(client: DAVClient) -> None:
 
 def test_a_rule_that_never_ends(client: DAVClient) -> None:
     put(client, "s", event("s", "RRULE:FREQ=SECONDLY", start="19700101T000000Z"))
+    reply = report(client, body())
+    assert (reply.status, reply.condition) == (507, dav("number-of-matches-within-limits"))
+
+
+def test_too_much_for_one_answer(client: DAVClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 4791 §7.10, number-of-matches-within-limits."""
+    put(client, "f", event("f", "RRULE:FREQ=HOURLY", start="20260105T000000"))
+    assert report(client, body()).status == 200
+    monkeypatch.setattr(freebusy, "MOST_SPANS", 20)
     reply = report(client, body())
     assert (reply.status, reply.condition) == (507, dav("number-of-matches-within-limits"))
 

@@ -104,7 +104,8 @@ def test_a_zone(client: DAVClient, text: str, name: str | None) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", "Europe/Berlin", "BEGIN:VCALENDAR\nEND:VCALENDAR\n", event("x"), ZONE % "Nowhere/City",
+        "", "Europe/Berlin", ZONE % "Europe/Berlin" + "\n" * 70_000,
+        "BEGIN:VCALENDAR\nEND:VCALENDAR\n", event("x"), ZONE % "Nowhere/City",
         (ZONE % "Europe/Berlin").replace("BEGIN:VTIMEZONE", "BEGIN:VTIMEZONE\nTZID:x\nEND:VTIMEZONE\nBEGIN:VTIMEZONE"),
     ],
 )  # fmt: skip

@@ -182,6 +182,10 @@ def test_our_own_limit(client: DAVClient, monkeypatch: pytest.MonkeyPatch) -> No
             "supported-collation",
         ),
         (query_body('<C:prop-filter name="X"/>' * 1000), "supported-filter"),
+        (
+            query_body(f'<C:prop-filter name="UID"><C:text-match>{"x" * 5000}</C:text-match></C:prop-filter>'),
+            "supported-filter",
+        ),
         (query_body("", '<C:calendar-data content-type="text/plain"/>'), "supported-calendar-data"),
         (query_body("", '<C:calendar-data version="3.0"/>'), "supported-calendar-data"),
         (query_body("", "", "<C:timezone>Europe/Berlin</C:timezone>"), "valid-calendar-data"),
@@ -202,6 +206,18 @@ def test_a_rule_that_never_ends_is_no_stall(client: DAVClient) -> None:
     assert "s" in names(reply)
     assert reply.find("//D:propstat[D:status='HTTP/1.1 507 Insufficient Storage']/D:prop/C:calendar-data")
     assert len(data_of(reply)) == 4
+
+
+def test_what_takes_too_long_is_answered_in_part(client: DAVClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "MOST_SECONDS", -1)
+    reply = report(client, query_body('<C:prop-filter name="LOCATION"/>'))
+    assert reply.hrefs == [CALENDAR + "single", CALENDAR]
+
+
+def test_large_requests_are_read(client: DAVClient) -> None:
+    """Their size is no reason to refuse them, and they are understood off the reactor."""
+    spaces = " " * 70_000
+    assert found(client, spaces + JANUARY) == ["daily", "single", "weekly"]
 
 
 def test_others_cannot_ask(client: DAVClient) -> None:

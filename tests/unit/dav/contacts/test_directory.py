@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes.davsite import ALICE, DAVClient, DAVHost, Reply
 from tests.fakes.imapsite import FakeDirectory
+from tests.unit.calendar.test_vcard import card
 from trekd.calendar.vcard import read_card
 from trekd.config.schema import DAVConfig
 from trekd.dav.contacts import directory as books
@@ -14,7 +15,8 @@ from trekd.dav.contacts.requests import addressbook_query
 from trekd.dav.xml.reading import parse
 from trekd.directory.interfaces import DirectoryEntry, Phone, PostalAddress
 from trekd.errors import DirectoryDown
-from trekd.values import Address
+from trekd.store.collections import CollectionKind, Mount, NewCollection, Right
+from trekd.values import Address, PrincipalId
 
 GATEWAY = "/dav/directory/"
 HOME = f"/dav/addressbooks/{ALICE}/"
@@ -149,11 +151,36 @@ def test_programs_that_know_gateways_do_not_see_it_twice(client: DAVClient, prog
     assert prop(client, HOME + "directory/", "D:resourcetype", **headers).status == 207
 
 
-def test_an_own_book_of_that_name_stays(client: DAVClient) -> None:
-    taken = client.request("MKCOL", HOME + "directory/")
-    assert taken.status == 405
-    client.request("MOVE", HOME + "contacts/", Destination=HOME + "other/")
-    assert prop(client, HOME, "D:resourcetype", "1").hrefs == [HOME, HOME + "other/", HOME + "directory/"]
+def test_its_name_is_taken(client: DAVClient) -> None:
+    assert client.request("MKCOL", HOME + "directory/").status == 405
+    assert client.request("MOVE", HOME + "contacts/", Destination=HOME + "directory/").status == 403
+    assert prop(client, HOME, "D:resourcetype", "1").hrefs == [HOME, HOME + "contacts/", HOME + "directory/"]
+
+
+def test_an_own_book_of_that_name_stays() -> None:
+    host, _ = host_with()
+    client = host.client()
+    client.request("OPTIONS", "/dav/")
+    host.run(host.shelf().create_collection(NewCollection("directory", CollectionKind.ADDRESS_BOOK)))
+    assert prop(client, HOME, "D:resourcetype", "1").hrefs == [HOME, HOME + "contacts/", HOME + "directory/"]
+    assert client.request("PUT", HOME + "directory/a.vcf", card()).status == 201
+
+
+def test_a_shared_book_of_that_name_stays_too(listed: Listed) -> None:
+    host = DAVHost()
+    host.site.directory = listed
+    client, theirs = host.client(), host.client("bob@example.com")
+    theirs.request("OPTIONS", "/dav/")
+    book = host.collection("contacts", CollectionKind.ADDRESS_BOOK, "bob@example.com")
+    host.run(host.shelf("bob@example.com").grant(book.id, {PrincipalId(ALICE): Right.READ}))
+    client.request("OPTIONS", "/dav/")
+    host.run(
+        host.shelf().mount(
+            Mount("directory", PrincipalId("bob@example.com"), book.id, CollectionKind.ADDRESS_BOOK)
+        )
+    )
+    assert prop(client, HOME, "D:resourcetype", "1").hrefs == [HOME, HOME + "contacts/", HOME + "directory/"]
+    assert prop(client, HOME + "directory/", "D:sync-token").find("//D:sync-token/text()")
 
 
 def test_it_can_be_off() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.davsite import ALICE, BOB, DAVClient, DAVHost, Reply
+from trekd.config.schema import DAVConfig
 from trekd.dav.methods.put import read_file
 from trekd.dav.nodes import COLLECTION
 from trekd.dav.sharing.rows import ROWS
@@ -14,6 +15,7 @@ from trekd.store.collections import CollectionKind
 from trekd.values import Address
 
 CAROL = "carol@example.com"
+DAVE = "dave@example.org"
 WORK = f"/dav/calendars/{ALICE}/calendar/"
 HOME = f"/dav/calendars/{BOB}/"
 MOUNT = f"{HOME}calendar-{ALICE}/"
@@ -32,9 +34,10 @@ def rows() -> Tables:
     return joined(CORE, ROWS, Rows(kinds=kinds))
 
 
-def host(quota: int = 0) -> DAVHost:
-    """Alice, Bob and Carol, who has a full name and an alias; all have logged in once."""
-    found = DAVHost(rows=rows, quota=quota)
+def host(quota: int = 0, directory_book: str = "domain") -> DAVHost:
+    """Alice, Bob and Carol, who has a full name and an alias; all have logged in once.  Dave has another domain."""
+    found = DAVHost(DAVConfig(directory_book=directory_book), rows=rows, quota=quota)
+    found.directory.accounts[DAVE] = Account(Address("dave", "example.org"), "nano", "Dave Example")
     carol = Account(
         Address("carol", "example.com"), "nano", "Carol Example", aliases=(Address("cc", "example.com"),)
     )

@@ -67,6 +67,16 @@ def test_queries_through_the_mount(alice: DAVClient, bob: DAVClient) -> None:
     assert [str(each.text).split()[1] for each in found.find("//D:status")] == ["404", "200", "404"]
 
 
+def test_people_who_are_found_can_be_invited(alice: DAVClient) -> None:
+    """RFC 6638 §2.4.1: what a program puts into an invitation is in the answer to its search."""
+    wanted = "<D:property-search><D:prop><D:displayname/></D:prop><D:match>bob</D:match></D:property-search>"
+    wanted += "<D:prop><C:calendar-user-address-set/></D:prop>"
+    body = f"<D:principal-property-search {NAMESPACES}>{wanted}</D:principal-property-search>"
+    reply = alice.request("REPORT", "/dav/principals/", body)
+    addresses = [each.text for each in reply.find("//C:calendar-user-address-set/D:href")]
+    assert addresses == [f"mailto:{BOB}", f"/dav/principals/{BOB}/"]
+
+
 def test_rules_of_calendars_hold_for_those_who_share(alice: DAVClient, bob: DAVClient) -> None:
     """RFC 4791 §5.3.2.1: the UID is the calendar's, wherever it is seen."""
     acl(alice, WORK, entry(person(BOB), READ, WRITE))

@@ -21,6 +21,7 @@ from tests.unit.dav.sharing.case import (
     host as make_host,
 )
 from trekd.dav.sharing import notifications
+from trekd.errors import LimitReached
 from trekd.store.collections import CollectionKind, Right
 
 NOTES = HOME + "notifications/"
@@ -237,6 +238,18 @@ def test_there_is_room_for_so_many_notifications(
     invite(alice, f"mailto:{BOB}")
     assert invite(alice, f"mailto:{BOB}", path=f"/dav/calendars/{ALICE}/tasks/").status == 200
     assert len(notes(bob)) == 1
+
+
+def test_there_may_be_no_room_for_them_at_all(bob: DAVClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home is listed all the same."""
+
+    async def fail(shelf: object) -> object:
+        raise LimitReached()
+
+    monkeypatch.setattr(notifications, "_make", fail)
+    assert NOTES not in properties(bob, HOME, "owner", depth="1").hrefs
+    monkeypatch.undo()
+    assert NOTES in properties(bob, HOME, "owner", depth="1").hrefs
 
 
 def test_a_full_account_is_shared_with_all_the_same(host: DAVHost) -> None:

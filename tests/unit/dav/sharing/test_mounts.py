@@ -226,6 +226,22 @@ def test_a_lock_holds_whichever_way_leads_to_it(alice: DAVClient, bob: DAVClient
     assert bob.request("UNLOCK", WORK + "1.ics", Lock_Token=mine).status == 204
 
 
+def test_what_is_new_in_a_locked_collection(alice: DAVClient, bob: DAVClient) -> None:
+    """RFC 4918 §7.4: the lock of the collection is that of the place, also where nothing is yet."""
+    acl(alice, WORK, entry(person(BOB), READ, WRITE))
+    token = bob.request("LOCK", MOUNT, LOCK).headers["lock-token"]
+    assert bob.request("PUT", MOUNT + "1.ics", "one").status == 423
+    assert alice.request("PUT", WORK + "1.ics", "one").status == 423
+    assert bob.request("PUT", MOUNT + "1.ics", "one", If=f"({token})").status == 201
+    assert bob.request("PUT", WORK + "2.ics", "one", If=f"<{MOUNT}> ({token})").status == 201
+
+
+def test_conditions_open_few_accounts(alice: DAVClient) -> None:
+    named = " ".join(f"</dav/files/{number}@example.com/> (<urn:x>)" for number in range(11))
+    assert alice.request("PUT", WORK + "1.ics", "one", If=named).status == 400
+    assert alice.request("PUT", WORK + "1.ics", "one", If=named.partition(" </")[0]).status == 412
+
+
 def test_the_owner_ends_locks_of_others(alice: DAVClient, bob: DAVClient) -> None:
     """RFC 3744 §3.5."""
     acl(alice, WORK, entry(person(BOB), READ, WRITE))

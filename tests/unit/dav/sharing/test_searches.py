@@ -7,6 +7,7 @@ import pytest
 from tests.fakes.davsite import ALICE, BOB, DAVClient, DAVHost, Reply
 from tests.unit.dav.sharing.case import (
     CAROL,
+    DAVE,
     PRINCIPALS,
     READ,
     WORK,
@@ -53,7 +54,9 @@ def search(
 @pytest.mark.parametrize(
     ("criteria", "test", "found"),
     [
-        ([("displayname", "EXAMPLE")], "", [CAROL]),
+        ([("displayname", "EXAMPLE")], "", [ALICE, BOB, CAROL]),
+        ([("displayname", "carol ex")], "", [CAROL]),
+        ([("displayname", "carol@")], "", []),
         ([("displayname", "carol")], "", [CAROL]),
         ([("CS:email-address-set", "cc@")], "", []),
         ([("C:calendar-user-address-set", "mailto:bob")], "", [BOB]),
@@ -70,6 +73,28 @@ def test_search(alice: DAVClient, criteria: list[tuple[str, str]], test: str, fo
     reply = search(alice, *criteria, test=test)
     assert reply.status == 207
     assert sorted(reply.hrefs) == [f"{PRINCIPALS}{each}/" for each in found]
+
+
+@pytest.mark.parametrize(
+    ("book", "found", "known", "named"),
+    [("domain", [CAROL], False, True), ("all", [CAROL, DAVE], True, True), ("off", [], False, True)],
+)
+def test_whom_one_may_know_of(book: str, found: list[str], known: bool, named: bool) -> None:
+    """One rule for looking up, naming and sharing; C{[dav] directory_book} says it."""
+    alice = make_host(directory_book=book).client(ALICE)
+    reply = search(alice, ("displayname", "example"), ("CS:email-address-set", "a"))
+    assert sorted({CAROL, DAVE} & {href.split("/")[-2] for href in reply.hrefs}) == found
+    for who, is_known in ((CAROL, named), (DAVE, known)):
+        assert alice.request("PROPFIND", f"{PRINCIPALS}{who}/", Depth="0").status == (207 if is_known else 404)
+        assert acl(alice, WORK, entry(person(who), READ)).status == (200 if is_known else 403)
+        share = f"<CS:set><D:href>mailto:{who}</D:href><CS:read/></CS:set>"
+        body = f'<CS:share xmlns:D="DAV:" xmlns:CS="http://calendarserver.org/ns/">{share}</CS:share>'
+        posted = alice.request("POST", WORK, body, Content_Type="text/xml")
+        assert posted.status == (200 if is_known else 403)
+        group = f"{PRINCIPALS}{ALICE}/calendar-proxy-read/"
+        member = f"<set><prop><group-member-set>{person(who)}</group-member-set></prop></set>"
+        changed = alice.request("PROPPATCH", group, f'<propertyupdate xmlns="DAV:">{member}</propertyupdate>')
+        assert changed.status == (207 if is_known else 403)
 
 
 def test_what_is_found_has_its_properties(alice: DAVClient) -> None:
