@@ -8,11 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-AFTER_LOGIN = (
+_AFTER_LOGIN = (
     b"IMAP4rev1 LITERAL+ SASL-IR ID IDLE ENABLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE MULTIAPPEND ESEARCH "
-    b"CONDSTORE QRESYNC LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
+    b"SEARCHRES CONDSTORE QRESYNC LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE"
 )
 _BEFORE_LOGIN = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
+
+
+def after_login(max_message: int) -> bytes:
+    """
+    The list for a client that has logged in.
+
+    @param max_message: of APPEND, in octets (RFC 7889 §2).
+    """
+    return b"%b APPENDLIMIT=%d" % (_AFTER_LOGIN, max_message)
 
 
 def before_login(secure: bool, can_start_tls: bool, mechanisms: Sequence[str] = ()) -> bytes:

@@ -56,6 +56,7 @@ class SelectedMailbox:
     @ivar enabled: what the client turned on.
     @ivar view: the messages the client knows.
     @ivar recent_from: messages from this UID on are C{\Recent} in this session; 0 for none.
+    @ivar saved: UIDs that the last SEARCH with SAVE found, gone ones among them (RFC 5182 §2.1).
     @ivar keywords: those the client was told of.
     """
 
@@ -70,6 +71,7 @@ class SelectedMailbox:
         "name",
         "read_only",
         "recent_from",
+        "saved",
         "store",
         "view",
     )
@@ -91,6 +93,7 @@ class SelectedMailbox:
         self.view = selection.view
         self.recent_from = recent_from
         self.keywords = selection.keywords
+        self.saved = array("I")
         self._modseq: int = selection.view.modseq
         self._top = selection.state.uid_next - 1
         self._hinted = 0
@@ -123,10 +126,16 @@ class SelectedMailbox:
         @param uid: whether the set has UIDs.
         @raise SyntaxFault: a sequence number is above the largest in use.
         """
+        if sequence_set.is_saved:
+            return self.positions_of(self.saved)
         if uid:
             return tuple(range(start, stop) for start, stop in sequence_set.index_ranges(self.view.uids))
         ranges = sequence_set.seq_ranges(len(self.view.uids))
         return tuple(range(first - 1, last) for first, last in ranges)
+
+    def uids(self, sequence_set: SequenceSet) -> array[int]:
+        """The UIDs of a set of UIDs that are in the view."""
+        return self.saved if sequence_set.is_saved else sequence_set.present_in(self.view.uids)
 
     def positions_of(self, uids: array[int]) -> Positions:
         """Where UIDs are in the view, those skipped that are not there."""

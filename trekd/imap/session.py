@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 
 from trekd.config.schema import IMAPConfig
 from trekd.errors import NoSuchMailbox
-from trekd.imap.capabilities import AFTER_LOGIN, before_login
+from trekd.imap.capabilities import after_login, before_login
 from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.fragments import CommandOctets
 from trekd.imap.responses import SERVER_BUG, answer, highest_modseq
@@ -127,7 +127,7 @@ class Session:
         if self.state is State.NOT_AUTHENTICATED:
             names = self.services.mechanisms.names
             return before_login(self.wire.is_secure, self.wire.can_start_tls, names)
-        return AFTER_LOGIN
+        return after_login(self.config.max_message)
 
     # --- Login and logout ---------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.imapsite import IMAPSite
-from trekd.imap.capabilities import AFTER_LOGIN, before_login
+from trekd.config.schema import IMAPConfig
+from trekd.imap.capabilities import after_login, before_login
 from trekd.imap.commands.table import ROWS
 from trekd.imap.grammar import commands
 from trekd.imap.quirks import QUIRKS, Quirk
@@ -39,7 +40,7 @@ def test_every_quirk_is_named_where_it_is_obeyed(name: str) -> None:
 def test_capabilities_before_login_are_fewer() -> None:
     """Nothing about the store is told without a password."""
     before = set(before_login(secure=True, can_start_tls=False).split())
-    after = set(AFTER_LOGIN.split())
+    after = set(after_login(1000).split())
     assert before - after == {b"AUTH=PLAIN", b"AUTH=LOGIN"}
     assert {b"UIDPLUS", b"MOVE", b"SPECIAL-USE"} <= after - before
 
@@ -59,4 +60,4 @@ def test_every_row_says_where_it_is_specified() -> None:
 def test_answer_to_a_login_lists_what_is_possible_now() -> None:
     client = IMAPSite().connect()
     [line] = client.ask("a LOGIN alice@example.com right")
-    assert line == f"a OK [CAPABILITY {AFTER_LOGIN.decode()}] Logged in"
+    assert line == f"a OK [CAPABILITY {after_login(IMAPConfig().max_message).decode()}] Logged in"

@@ -22,7 +22,7 @@ def example(kind: type[TrekError]) -> TrekError:
     samples = {"used": 10, "allowed": 10, "peer": "203.0.113.7", "plan": "nano", "rule": "atom", "limit": 5}
     samples |= {"hours": 24, "frees": 1e9, "profile": "acme", "address": "alice@example.com"}
     samples |= {"host": "mx.example.net", "reply": "no"}
-    samples |= {"reason": "no DTSTART", "component": "VTODO"}
+    samples |= {"reason": "no DTSTART", "component": "VTODO", "what": "SUMMARY"}
     names = list(inspect.signature(kind.__init__).parameters)[1:]
     return kind(*(samples[name] for name in names if name in samples))
 

@@ -24,7 +24,7 @@ async def uid_expunge(session: Session, command: UidExpunge) -> bytes:
     selected = session.mailbox
     if selected.read_only:
         raise NotPermitted
-    uids = command.uids.present_in(selected.view.uids)
+    uids = selected.uids(command.uids)
     if not uids or not await session.store.expunge(selected.id, uids):
         return b"OK UID EXPUNGE completed"
     selected.must_look()

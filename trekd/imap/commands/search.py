@@ -18,18 +18,23 @@ from trekd.store import terms as query
 async def search(session: Session, command: Search) -> bytes:
     """Find messages among those the client knows."""
     selected = session.mailbox
-    view = selected.view
     by_modseq = asked.has(command.criterion, asked.ModSeqFrom)
     if by_modseq:
         session.enable("CONDSTORE")
-    uids = await session.store.search(view, _term(command.criterion, selected))
+    term = _term(command.criterion, selected)
+    saves = command.returns is not None and "SAVE" in command.returns
+    if saves:
+        selected.saved = array("I")  # what a search saves that fails (RFC 5182 §2.1)
+    uids = await session.store.search(selected.view, term)
+    if saves:
+        selected.saved = _told(command.returns, uids)
     numbers = uids if command.uid else selected.sequence_numbers(uids)
     told = _told(command.returns, uids) if by_modseq else None
     modseq = await session.store.highest_modseq(selected.id, told) if told else 0
     if command.returns is None:
         session.wire.write(search_response(numbers, modseq))
-    else:
-        results = _results(command.returns or frozenset({"ALL"}), numbers)
+    elif command.returns != {"SAVE"}:
+        results = _results(command.returns, numbers)
         if modseq:
             results["MODSEQ"] = modseq
         session.wire.write(esearch_response(command.tag, command.uid, results))
@@ -37,8 +42,8 @@ async def search(session: Session, command: Search) -> bytes:
 
 
 def _told(wanted: frozenset[str] | None, uids: array[int]) -> array[int]:
-    """The messages whose highest modification sequence is told (RFC 7162 §3.1.10)."""
-    if wanted is None or wanted - {"MIN", "MAX"} or not uids:
+    """What highest modification sequence is told of (RFC 7162 §3.1.10), and what is saved (RFC 5182 §2.4)."""
+    if wanted is None or wanted - {"MIN", "MAX", "SAVE"} or wanted == {"SAVE"} or not uids:
         return uids
     return array("I", [uids[0]] * ("MIN" in wanted) + [uids[-1]] * ("MAX" in wanted))
 
@@ -67,9 +72,9 @@ def _term(criterion: asked.Criterion, selected: SelectedMailbox) -> query.Term:
         case asked.Not(negated):
             return query.Not(_term(negated, selected))
         case asked.InUids(uids):
-            return query.HasUID(uids.present_in(selected.view.uids))
-        case asked.InSeqs():
-            return query.HasUID(_uids_at(selected, criterion))
+            return query.HasUID(selected.uids(uids))
+        case asked.InSeqs(seqs):
+            return query.HasUID(selected.saved if seqs.is_saved else _uids_at(selected, criterion))
         case asked.Recent():
             return query.HasUID(_recent(selected))
         case _:

@@ -36,5 +36,7 @@ def status_line(session: Session, state: MailboxState, items: Iterable[str]) -> 
         "UNSEEN": state.unseen,
         "SIZE": state.octets,
         "HIGHESTMODSEQ": state.modseq,
+        "DELETED": state.deleted,
+        "APPENDLIMIT": session.config.max_message,
     }
     return status_response(state.name, {item: values[item] for item in items})

@@ -202,8 +202,12 @@ class Unsubscribe(Command):
     mailbox: MailboxName
 
 
-STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "HIGHESTMODSEQ"})
-"""What STATUS can ask for (RFC 3501 §6.3.10, RFC 8438 §3, RFC 7162 §3.1.7)."""
+STATUS_ITEMS = frozenset(
+    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "HIGHESTMODSEQ", "DELETED", "APPENDLIMIT"}
+)
+"""
+What STATUS can ask for (RFC 3501 §6.3.10, RFC 8438 §3, RFC 7162 §3.1.7, RFC 9051 §6.3.11, RFC 7889 §3).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,8 +347,8 @@ class Search(Command):
     """
     SEARCH and UID SEARCH (RFC 3501 §6.4.4, RFC 4731 §3).
 
-    @ivar returns: of C{MIN}, C{MAX}, C{ALL}, C{COUNT}, for an ESEARCH response; C{None} for an untagged
-        SEARCH.
+    @ivar returns: of C{MIN}, C{MAX}, C{ALL}, C{COUNT}, for an ESEARCH response, and C{SAVE} (RFC 5182 §2.1); C{None}
+        for an untagged SEARCH.
     """
 
     name = "SEARCH"

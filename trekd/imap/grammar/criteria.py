@@ -163,7 +163,7 @@ def _modseq(cursor: Cursor, codec: str) -> Criterion:
 
 def _uid(cursor: Cursor, codec: str) -> Criterion:
     cursor.sp()
-    return InUids(cursor.sequence_set())
+    return InUids(cursor.messages())
 
 
 _LEAVES: dict[str, _Leaf] = {
@@ -198,7 +198,7 @@ for _system in (ANSWERED, DELETED, DRAFT, FLAGGED, SEEN):
     _LEAVES["UN" + _system.text[1:].upper()] = _unset
 
 _WORD = re.compile(rb"[A-Za-z]+(?=[ )]|\Z)")
-_SET = re.compile(rb"[0-9*]")
+_SET = re.compile(rb"[0-9*$]")
 
 
 # --- Keys with keys inside ------------------------------------------------------------------------
@@ -245,7 +245,7 @@ def _search_key(cursor: Cursor, codec: str, nest: list[_Open]) -> Criterion | No
         nest.append(_Open(_all_of, None))
         return None
     if cursor.test(_SET):
-        return InSeqs(cursor.sequence_set())
+        return InSeqs(cursor.messages())
     word = cursor.match(_WORD, "search-key")[0].decode("ascii").upper()
     if word == "OR":
         cursor.sp()

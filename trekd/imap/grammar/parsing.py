@@ -29,7 +29,7 @@ _RETURN = re.compile(rb"RETURN \(", re.IGNORECASE)
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
 _SPECIAL_USE_BY_FOLDED = {use.lower(): use for use in SPECIAL_USES}
 
-_SEARCH_RETURN = frozenset({"MIN", "MAX", "ALL", "COUNT"})
+_SEARCH_RETURN = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
 
 _ID_PAIRS = 30
 _ID_FIELD = 30
@@ -279,7 +279,7 @@ def _fetch(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
     fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / list of fetch-att) [fetch-modifiers]
     """
     cursor.sp()
-    sequence_set = cursor.sequence_set()
+    sequence_set = cursor.messages()
     cursor.sp()
     attributes = fetch_attributes(cursor)
     changed_since, vanished = fetch_modifiers(cursor, uid)
@@ -296,7 +296,7 @@ def _store(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
     ["+" / "-"] "FLAGS" [".SILENT"] SP (flag-list / flags) (RFC 3501 §9, RFC 7162 §7)
     """
     cursor.sp()
-    sequence_set = cursor.sequence_set()
+    sequence_set = cursor.messages()
     cursor.sp()
     unchanged_since = store_modifier(cursor)
     found = cursor.match(_STORE, "store-att-flags")
@@ -308,7 +308,7 @@ def _store(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
 def _copy(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
     """copy = "COPY" SP sequence-set SP mailbox"""
     cursor.sp()
-    sequence_set = cursor.sequence_set()
+    sequence_set = cursor.messages()
     cursor.sp()
     return commands.Copy(tag, sequence_set, cursor.mailbox(), uid)
 
@@ -316,7 +316,7 @@ def _copy(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
 def _move(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
     """move = "MOVE" SP sequence-set SP mailbox (RFC 6851 §6)"""
     cursor.sp()
-    sequence_set = cursor.sequence_set()
+    sequence_set = cursor.messages()
     cursor.sp()
     return commands.Move(tag, sequence_set, cursor.mailbox(), uid)
 
@@ -324,7 +324,7 @@ def _move(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
 def _uid_expunge(cursor: Cursor, tag: bytes) -> Command:
     """uid-expunge = "UID" SP "EXPUNGE" SP sequence-set (RFC 4315 §4)"""
     cursor.sp()
-    return commands.UidExpunge(tag, cursor.sequence_set())
+    return commands.UidExpunge(tag, cursor.messages())
 
 
 def _uid(cursor: Cursor, tag: bytes) -> Command:

@@ -33,6 +33,11 @@ class SequenceSet:
     ranges: tuple[tuple[int, int], ...]
     open_from: int | None = None
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether it is C{$}, the messages that the last SEARCH saved (RFC 5182 §2.1)."""
+        return not self.ranges and self.open_from is None
+
     @classmethod
     def parse(cls, octets: bytes) -> SequenceSet:
         """
@@ -110,6 +115,10 @@ class SequenceSet:
         if self.open_from is not None:
             pieces.append(b"*" if self.open_from == MAX_UID else b"%d:*" % self.open_from)
         return b",".join(pieces)
+
+
+SAVED = SequenceSet(())
+"""C{$} (RFC 5182 §2.1); a set that a client spells out is never empty."""
 
 
 def uid_set(numbers: Iterable[int]) -> bytes:

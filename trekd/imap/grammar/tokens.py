@@ -15,7 +15,7 @@ from typing import NoReturn, TypeVar
 
 from trekd.errors import LimitExceeded, SyntaxFault
 from trekd.imap.grammar.names import decode_name
-from trekd.imap.grammar.sequence import SequenceSet
+from trekd.imap.grammar.sequence import SAVED, SequenceSet
 from trekd.values import Flag, MailboxName
 
 T = TypeVar("T")
@@ -219,6 +219,10 @@ class Cursor:
         except SyntaxFault as fault:
             self._at = start
             self.fail(fault.rule)
+
+    def messages(self) -> SequenceSet:
+        """sequence-set =/ "$" (RFC 5182 §4)"""
+        return SAVED if self.skip(b"$") else self.sequence_set()
 
     def list_of(self, item: Callable[[], T]) -> tuple[T, ...]:
         """

@@ -30,7 +30,7 @@ from trekd.imap.grammar.search import (
     Smaller,
     TextContains,
 )
-from trekd.imap.grammar.sequence import SequenceSet
+from trekd.imap.grammar.sequence import SAVED, SequenceSet
 from trekd.imap.grammar.tokens import ParseOptions
 from trekd.values import DELETED, FLAGGED, SEEN, Flag
 
@@ -201,7 +201,9 @@ def test_return_options() -> None:
     assert read(b"a UID SEARCH RETURN () ALL") == Search(b"a", All(), True, frozenset({"ALL"}))
     expected = Search(b"a", TextContains("x"), False, frozenset({"MIN", "COUNT"}))
     assert read(b"a SEARCH return (min COUNT) CHARSET utf-8 TEXT x") == expected
-    for octets in (b"a SEARCH RETURN (SAVE) ALL", b"a SEARCH RETURN (MIN ALL", b"a SEARCH RETURN ()"):
+    expected = Search(b"a", And((InSeqs(SAVED), InUids(SAVED))), False, frozenset({"SAVE"}))
+    assert read(b"a SEARCH RETURN (SAVE) $ UID $") == expected
+    for octets in (b"a SEARCH RETURN (SAVED) ALL", b"a SEARCH RETURN (MIN ALL", b"a SEARCH RETURN ()"):
         with pytest.raises(SyntaxFault):
             read(octets)
 
