@@ -184,6 +184,7 @@ def test_who_is_elsewhere_gets_mail(host: Hosts) -> None:
     host.put(ALICE, invitation(BOB, CAROL, more="SUMMARY:Kaffee — früh\r\nLOCATION:Küche"))
     [(transaction, octets)] = host.flow.sent
     assert [str(each.address) for each in transaction.recipients] == [CAROL]
+    assert transaction.recipients[0].notify == (), "a failure is told as of any mail"
     assert transaction.principal == ALICE and str(transaction.reverse_path) == ALICE
     mail: Any = email.message_from_bytes(octets, policy=email.policy.default)
     assert mail.get_content_type() == "multipart/alternative"
