@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lxml import etree
 
 from tests.clients.daemon import PASSWORD, Daemon
 from tests.clients.programs import require, run
+from tests.clients.vdirsyncer import Device
 
 NAMES = {"D": "DAV:", "CS": "http://calendarserver.org/ns/"}
 WORK = "/dav/calendars/alice@example.com/calendar/"
@@ -149,3 +151,28 @@ def test_an_administrator_shares(daemon: Daemon) -> None:
     assert "addressbooks/contacts" in daemon.trekctl("share", "list", "alice@example.com")
     daemon.trekctl("share", "remove", "alice@example.com", "addressbooks/contacts", "bob@example.com")
     assert shown not in bob.listing("/dav/addressbooks/bob@example.com/")
+
+
+def test_vdirsyncer_keeps_what_is_shared(daemon: Daemon, tmp_path: Path) -> None:
+    """As one more calendar of one's own: events and names go both ways, and it vanishes with the right."""
+    alice, bob = Person(daemon, "alice"), Person(daemon, "bob")
+    give(alice, "read", "write")
+    alice.put(WORK + "s1.ics", "s1", "Hers")
+    device = Device(daemon, tmp_path, "bob@example.com")
+    device.discover()
+    device.sync()
+    copies = device.files / "calendar-alice@example.com"
+    assert "UID:s1" in (copies / "s1.ics").read_text()
+    (copies / "s2.ics").write_text(EVENT % ("s2", "His"))
+    device.sync()
+    assert any(b"UID:s2" in alice.ask("GET", href)[1] for href in alice.sync(WORK)[1])
+    device.sync_metadata()
+    assert (copies / "displayname").read_text() == "Calendar (alice@example.com)"
+    (copies / "displayname").write_text("Alice's")
+    device.sync_metadata()
+    wanted = '<propfind xmlns="DAV:"><prop><displayname/></prop></propfind>'
+    assert b"Alice's" in bob.ask("PROPFIND", MOUNT, wanted, "Depth: 0")[1]
+    assert b"Alice's" not in alice.ask("PROPFIND", WORK, wanted, "Depth: 0")[1]
+    give(alice)
+    device.sync(status=1)
+    assert (copies / "s1.ics").exists(), "nothing is lost by a share that ends"

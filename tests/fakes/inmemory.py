@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
@@ -22,6 +23,20 @@ class _AtOnce:
             onResult(False, Failure())
         else:
             onResult(True, result)
+
+
+class ThreadsAtOnce:
+    """Takes the place of L{Threads <trekd.store.sqlite.threads.Threads>}: calls functions where it is asked to."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def read(self, function: Callable[[], Any]) -> Deferred[Any]:
+        """Call."""
+        return maybeDeferred(function)
+
+    def stop(self) -> None:
+        """There is nothing to end."""
 
 
 class InMemoryReactor(MemoryReactorClock):

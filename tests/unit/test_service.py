@@ -18,8 +18,9 @@ from twisted.logger import ILogObserver, Logger, LogLevel
 
 from tests.fakes.configuration import WITHOUT_LISTENERS
 from tests.fakes.connections import FakeConnection
-from tests.fakes.inmemory import InMemoryReactor
+from tests.fakes.inmemory import InMemoryReactor, ThreadsAtOnce
 from trekd import service
+from trekd.assembly import mailout
 from trekd.errors import ConfigFault
 from trekd.service import GOODBYE_TIME, MailHost, Options
 
@@ -152,6 +153,12 @@ def started(config: Path, reactor: Any) -> MailHost:
     host.privilegedStartService()
     host.startService()
     return host
+
+
+@pytest.fixture(autouse=True)
+def queue_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue's threads would call the reactor in memory whenever they please."""
+    monkeypatch.setattr(mailout, "Threads", ThreadsAtOnce)
 
 
 def now(work: Deferred[Any]) -> Any:

@@ -20,11 +20,11 @@ from trekd.dav.tree import tables
 
 def dav_resource(host: Host) -> DAVResource:
     """The resource that every C{https} listener shares; its scheduler starts and ends with the host."""
-    site = _site(host)
-    journal = FileJournal(Path(host.config.server.data_dir) / "scheduling", in_thread_of(host.reactor))
+    config, site = host.config, _site(host)
+    journal = FileJournal(Path(config.server.data_dir) / "scheduling", site.off_reactor)
     scheduler = site.parts[Scheduler] = Scheduler(site, host.mail_out.flow, journal)
     host.parts = (*host.parts, scheduler)
-    if host.config.dav.invitations_by_mail:
+    if config.dav.invitations_by_mail:
         host.mail_out.flow.witness = MailWitness(scheduler)
     return DAVResource(site)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trekd.assembly.accounts import Accounts
-from trekd.assembly.threads import in_thread_of
+from trekd.assembly.threads import in_queue_thread_of, in_thread_of
 from trekd.config.schema import Config
 from trekd.dns.resolver import Resolver
 from trekd.errors import ConfigFault, TrekError
@@ -34,7 +34,11 @@ from trekd.relay.profilefile import ProfileFile
 from trekd.relay.profiles import Profiles
 from trekd.relay.relay import Surroundings
 from trekd.relay.sealing import KeyFile
+from trekd.store.sqlite.threads import Threads
 from trekd.tls import ClientTLS
+
+QUEUE_THREADS = 4
+"""For the queue: one that changes it, one that looks, and two for large messages."""
 
 
 class MailOut:
@@ -64,7 +68,8 @@ class MailOut:
         around = Surroundings(hostname, resolver, self.demands, self.profiles, trusted, reactor)
         self.relay = open_relay(config.relay, around)
         self.probe = Probe(config.relay, around)
-        self._spool = Spool(_open_spool(config), in_thread, self.relay.lane)
+        self._threads = Threads(reactor, QUEUE_THREADS, 0)
+        self._spool = Spool(_open_spool(config), in_queue_thread_of(self._threads), self.relay.lane)
         routing = Routing(accounts.directory, config.server, accounts.plans, self.profiles, config.relay.own_smtp_help)
         self.keys = open_keys(config, in_thread)
         signer = Signer(self.keys, time_of_day, in_thread)
@@ -95,6 +100,7 @@ class MailOut:
         await self.dispatcher.stop()
         self.relay.close()
         await self._spool.close()
+        self._threads.stop()
         await self.settings.close()
         await self.demands.close()
         await self.usage.stop()

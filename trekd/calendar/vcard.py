@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from trekd.calendar.contentlines import Component, Property, TreeLimits, parse, parse_all, unescape, write
@@ -150,6 +150,11 @@ def card_facts(card: Card) -> CardFacts:
 def searchable(each: Property) -> str:
     """A property's value as queries see it: without escapes, structured and listed values in one piece."""
     return unescape(each.value)
+
+
+def kinds_of(values: Iterable[str]) -> tuple[str, ...]:
+    """The words of TYPE parameters; RFC 6350 §5.6 writes several in one quoted value as well."""
+    return tuple(word for value in values for word in value.split(","))
 
 
 def _is_long(name: str, each: Property) -> bool:

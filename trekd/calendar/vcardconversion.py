@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from trekd.calendar.contentlines import Component, Parameter, Property, escape, unescape
-from trekd.calendar.vcard import Card
+from trekd.calendar.vcard import Card, kinds_of
 
 _OCTETS = frozenset(("PHOTO", "LOGO", "SOUND", "KEY"))
 """Properties that hold octets, or say where they are."""
@@ -33,6 +33,8 @@ _KEY_TYPES_BACK = {new: old for old, new in _KEY_TYPES.items()}
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):?(\d{2})(?::?(\d{2}))?(?:[.,]\d+)?(Z|[+-]\d{2}:?\d{2})?)?")
 _BASIC = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T(\d{2})(\d{2})(\d{2})?(Z|[+-]\d{2}(?:\d{2})?)?)?")
 _YEARLESS = re.compile(r"--(\d{2})-?(\d{2})")
+_PARTIAL = re.compile(r"\d{4}(-\d{2})?|--\d{2}(-?\d{2})?|---\d{2}|T[\d-]{2,6}(Z|[+-]\d{2,4})?")
+"""Dates and times of which something is left out (RFC 6350 §4.3)."""
 _OFFSET = re.compile(r"([+-]\d{2}):?(\d{2})?")
 _GEO = re.compile(r"\s*([+-]?[\d.]+)\s*;\s*([+-]?[\d.]+)\s*")
 _GEO_URI = re.compile(r"geo:([+-]?[\d.]+),([+-]?[\d.]+)", re.I)
@@ -97,7 +99,7 @@ def _shared_to_4(each: Property) -> Property:
         if upper == "CHARSET" or (upper == "VALUE" and _first(values) in ("binary", "phone-number", "vcard")):
             continue
         if upper == "TYPE" or not values:
-            kinds = values or (name,)
+            kinds = kinds_of(values or (name,))
             others = tuple(kind for kind in kinds if kind.lower() != "pref")
             if len(others) < len(kinds) and each.parameter("PREF") is None:
                 parameters.append(("PREF", ("1",)))
@@ -115,9 +117,11 @@ def _same(each: Property) -> Property:
 
 def _octets_to_4(each: Property) -> Property:
     encoding = (each.parameter("ENCODING") or "").lower()
-    kind = (each.parameter("TYPE") or "").strip()
-    media_type = _media_type(each.name.upper(), kind)
+    kind, *others = each.parameter_values("TYPE") or ("",)
+    media_type = _media_type(each.name.upper(), kind.strip())
     kept = _without(each, "ENCODING", "TYPE", "VALUE")
+    if others:
+        kept = replace(kept, parameters=(*kept.parameters, ("TYPE", tuple(others))))
     if encoding in ("b", "base64"):
         uri = f"data:{media_type or 'application/octet-stream'};base64,{_SPACE.sub('', each.value)}"
         return replace(kept, value=uri)
@@ -142,7 +146,7 @@ def _date_to_4(each: Property) -> Property:
     kept = _without(each, "VALUE", "X-APPLE-OMIT-YEAR")
     match = _DATE.fullmatch(each.value.strip()) or _BASIC.fullmatch(each.value.strip())
     if match is None:
-        is_text = (each.parameter("VALUE") or "").lower() == "text" or not _YEARLESS.match(each.value.strip())
+        is_text = (each.parameter("VALUE") or "").lower() == "text" or not _PARTIAL.fullmatch(each.value.strip())
         return _with(kept, "VALUE", "text") if is_text else kept
     year, month, day, hour, minute, second, zone = match.groups()
     date = f"--{month}{day}" if omitted == year else f"{year}{month}{day}"
@@ -172,8 +176,9 @@ def _geo_to_4(each: Property) -> Property:
 
 def _zone_to_4(each: Property) -> Property:
     match = _OFFSET.fullmatch(each.value.strip())
-    if match is None or (each.parameter("VALUE") or "").lower() == "text":
-        return _without(each, "VALUE")
+    said = (each.parameter("VALUE") or "").lower()
+    if match is None or said == "text":
+        return each if said == "uri" else _without(each, "VALUE")
     return replace(_with(_without(each, "VALUE"), "VALUE", "utc-offset"), value=match[1] + (match[2] or "00"))
 
 
@@ -200,7 +205,7 @@ def _labelled(address: Property, labels: list[Property]) -> Property:
 
 
 def _kinds(each: Property) -> frozenset[str]:
-    return frozenset(kind.lower() for kind in each.parameter_values("TYPE"))
+    return frozenset(kind.lower() for kind in kinds_of(each.parameter_values("TYPE")))
 
 
 _TO_4: Mapping[str, Callable[[Property], Property]] = {
@@ -254,7 +259,7 @@ def _shared_to_3(each: Property) -> Property:
         if upper == "PREF" and values == ("1",):
             preferred = ("pref",)
         elif upper == "TYPE":
-            kinds += values
+            kinds += kinds_of(values)
         elif upper == "SORT-AS" and each.name.upper() in ("N", "FN"):
             continue
         elif not (upper == "LABEL" and each.name.upper() == "ADR"):
@@ -348,7 +353,7 @@ def _uid_to_3(each: Property) -> Property:
 
 def _related_to_3(each: Property) -> Property:
     """An agent; other relations stay what they are."""
-    if "agent" not in _kinds(each):
+    if _kinds(each) != {"agent"}:
         return each
     is_text = (each.parameter("VALUE") or "").lower() == "text"
     kept = replace(_without(each, "VALUE", "TYPE"), name="AGENT")

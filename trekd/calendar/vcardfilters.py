@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from trekd.calendar.contentlines import Component, Property, write
 from trekd.calendar.folding import COLLATIONS, collated, fold
-from trekd.calendar.vcard import searchable
+from trekd.calendar.vcard import kinds_of, searchable
 from trekd.errors import UnsupportedCollation
 
 UNICODE = "i;unicode-casemap"
@@ -73,6 +73,8 @@ class CardParam:
         if not any(name.upper() == self.name for name, _ in each.parameters):
             return False
         values = each.parameter_values(self.name)
+        if self.name == "TYPE":
+            values = kinds_of(values)
         return any(map(self.match.is_in, values)) != self.match.negate
 
 

@@ -330,6 +330,12 @@ class DAVConfig:
     )
     max_xml: int = setting(SIZE, 4 * MB, "Largest XML request.", at_least=64 * KB, at_most=64 * MB)
     max_locks: int = setting(COUNT, 200, "Locks that one account holds at once.", at_least=10, at_most=10_000)
+    directory_book: str = setting(
+        choice("domain", "all", "off"),
+        "domain",
+        "Whom the directory's address book and a search for people show: the domains of one's own addresses, "
+        "everybody, or nobody.",
+    )
     max_attendees: int = setting(
         COUNT, 500, "People whom one entry may invite; each of them gets a copy.", at_least=10, at_most=2000
     )
@@ -340,12 +346,6 @@ class DAVConfig:
     )
     invitations_by_mail: bool = setting(
         SWITCH, True, "Enter invitations and answers that come by mail into calendars, where their sender is verified."
-    )
-    directory_book: str = setting(
-        choice("domain", "all", "off"),
-        "domain",
-        "Whom the directory's address book and a search for people show: the domains of one's own addresses, "
-        "everybody, or nobody.",
     )
     lock_time: int = setting(
         DURATION, HOUR, "How long a lock lasts at most before it has to be renewed.", at_least=MINUTE, at_most=7 * DAY

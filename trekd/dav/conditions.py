@@ -162,12 +162,12 @@ def read_etags(value: str) -> tuple[str, ...] | None:
 def condition(exchange: Exchange) -> Condition:
     """
     What must hold still when a change of one item is made: that it is what the conditions were judged by
-    (RFC 9110 §13.2.2).
+    (RFC 9110 §13.2.2), and that nobody scheduled anything meanwhile, where the client asks that (RFC 6638 §8.3).
     """
-    said = exchange.header("if-schedule-tag-match")
-    tag = _schedule_tag(said) if said else None
+    asked = exchange.header("if-schedule-tag-match")
+    tag = _schedule_tag(asked) if asked else None
     if exchange.judged is None or not _asks(exchange):
-        return ALWAYS if tag is None else Condition(schedule_tag=tag)
+        return Condition(schedule_tag=tag) if tag else ALWAYS
     if not exchange.judged:
         return Condition(is_absent=True)
     return Condition(etags=(exchange.judged,), schedule_tag=tag)

@@ -27,7 +27,7 @@ from trekd.queue.lanes import LOCAL_WINDOW, Group, Lane, grouped
 from trekd.queue.lateness import Lateness
 from trekd.queue.schedule import Schedule
 from trekd.queue.settlement import Settlement
-from trekd.queue.spool import Spool
+from trekd.queue.spool import Spool, unheard
 from trekd.queue.suppression import Suppressions
 
 log = Logger()
@@ -89,6 +89,7 @@ class Dispatcher:
         self._is_looking = False
         self._look_again = False
         self._timer: IDelayedCall | None = None
+        self._soon: IDelayedCall | None = None
         self._under_way: set[Deferred[None]] = set()
         self._last_turn = 0.0
         self._last_seen = 0.0
@@ -129,9 +130,10 @@ class Dispatcher:
     async def stop(self) -> None:
         """Begin nothing more, and wait a while for what is under way; what is not done by then is tried again."""
         self._running = False
-        self._spool.arrived = lambda lane, due: None
-        if self._timer is not None and self._timer.active():
-            self._timer.cancel()
+        self._spool.arrived = unheard
+        for one in (self._timer, self._soon):
+            if one is not None and one.active():
+                one.cancel()
         if self._under_way:
             waiting = DeferredList(list(self._under_way))
             last = self._clock.callLater(GRACE, self._give_up_waiting)
@@ -157,12 +159,17 @@ class Dispatcher:
 
     # What is told to it
 
-    def arrived(self, lane: str, due: float) -> None:
-        """Something waits in a lane."""
+    def arrived(self, lane: str, due: float, new: tuple[Entry, ...] = ()) -> None:
+        """Something waits in a lane; what can go at once need not be looked for on disk."""
         if not self._running:
             return
-        heappush(self._due, (due, lane))
         known = self._lanes.get(lane)
+        if due <= self._clock.seconds() and self._take_new(self._lane(lane), new):
+            # First of all the client that sent it gets its answer.
+            if self._soon is None:
+                self._soon = self._clock.callLater(0, self._wake_now)
+            return
+        heappush(self._due, (due, lane))
         if known is not None and known.closed:
             known.has_more_to_hold = True
             if not known.is_holding:
@@ -171,6 +178,21 @@ class Dispatcher:
             self.wake()
         else:
             self._arm()
+
+    def _take_new(self, lane: Lane, new: tuple[Entry, ...]) -> bool:
+        """
+        Claim what has just arrived, unless a look at the disk is under way that may find it as well.
+
+        @return: whether it was claimed.
+        """
+        has_room = lane.is_local or self._active < self._config.concurrency
+        if lane is self._filling or not has_room or not lane.takes_new(self._clock.seconds()):
+            self._forget(lane)
+            return False
+        lane.claimed.update(entry.number for entry in new)
+        lane.new.extend(new)
+        self._open[lane.name] = None
+        return True
 
     async def _hold(self, lane: Lane) -> None:
         """Hold what comes to a closed lane, however much comes at once."""
@@ -232,18 +254,7 @@ class Dispatcher:
     def states(self) -> list[LaneState]:
         """Lanes that have troubles or something on its way."""
         now = self._clock.seconds()
-        return [
-            LaneState(
-                lane.name,
-                int(lane.window),
-                lane.active,
-                lane.closed,
-                lane.rests_until if lane.rests_until > now else 0.0,
-                lane.last_failure,
-                lane.since,
-            )
-            for _, lane in sorted(self._lanes.items())
-        ]
+        return [lane.state(now) for _, lane in sorted(self._lanes.items())]
 
     async def changed(self) -> None:
         """Copies were held or dropped."""
@@ -264,6 +275,10 @@ class Dispatcher:
         if not self._is_looking:
             self._is_looking = True
             self._track(self._look())
+
+    def _wake_now(self) -> None:
+        self._soon = None
+        self.wake()
 
     # The round
 
@@ -335,7 +350,7 @@ class Dispatcher:
             if not lane.is_local and self._active >= self._config.concurrency:
                 return
             if not lane.ready:
-                if lane.next_due is None or lane.next_due > now:
+                if not lane.new and (lane.next_due is None or lane.next_due > now):
                     return
                 await self._refill(lane, now)
                 continue
@@ -345,27 +360,36 @@ class Dispatcher:
 
     async def _refill(self, lane: Lane, now: float) -> None:
         """Claim what a lane has due; what belongs elsewhere by now goes there."""
-        lane.next_due = None
-        taken = await self._spool.take(lane.name, now, TAKE, frozenset(lane.claimed))
-        if taken.next_due is not None:
-            lane.next_due = taken.next_due if lane.next_due is None else min(lane.next_due, taken.next_due)
+        if lane.new:
+            found = tuple(lane.new)
+            lane.new.clear()
+        else:
+            found = await self._take(lane, now)
         here: list[Entry] = []
-        for entry in taken.entries:
+        for entry in found:
             route, belongs = await self._crew.courier.place(entry)
             if belongs == lane.name and route == entry.recipient.route:
                 here.append(entry)
             else:
                 await self._spool.move(entry, route, belongs)
+                lane.claimed.discard(entry.number)
                 heappush(self._due, (entry.due, belongs))
                 self._look_again = True
         lane.claimed.update(entry.number for entry in here)
         lane.ready.extend(grouped(tuple(here), MAX_RECIPIENTS))
 
+    async def _take(self, lane: Lane, now: float) -> tuple[Entry, ...]:
+        lane.next_due = None
+        taken = await self._spool.take(lane.name, now, TAKE, frozenset(lane.claimed))
+        if taken.next_due is not None:
+            lane.next_due = taken.next_due if lane.next_due is None else min(lane.next_due, taken.next_due)
+        return taken.entries
+
     def _leave(self, lane: Lane, now: float) -> None:
         """A lane has had its turn: it stays open, or is looked at again when it is time."""
         if lane.closed:
             return
-        waits = bool(lane.ready) or (lane.next_due is not None and lane.next_due <= now)
+        waits = bool(lane.ready or lane.new) or (lane.next_due is not None and lane.next_due <= now)
         if waits and lane.rests_until > now:
             heappush(self._due, (lane.rests_until, lane.name))
         elif waits:

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from trekd.queue.entries import LOCAL_LANE
-from trekd.queue.interfaces import Entry
+from trekd.queue.interfaces import Entry, LaneState
 from trekd.queue.schedule import Schedule
 
 FIRST_WINDOW = 2.0
@@ -42,6 +42,7 @@ class Lane:
     @ivar told: accounts that know it.
     @ivar is_holding: what came meanwhile is being held; C{has_more_to_hold}: and more came since.
     @ivar next_due: when more than what was taken is due; C{None} for never.
+    @ivar new: what arrived just now and is due, kept from the spool's own way because the lane has room for it.
     @ivar ready: groups taken from the spool, due now.
     @ivar claimed: numbers of the entries taken and not yet settled.
     """
@@ -61,6 +62,7 @@ class Lane:
     is_holding: bool = False
     has_more_to_hold: bool = False
     next_due: float | None = None
+    new: deque[Entry] = field(default_factory=deque)
     ready: deque[Group] = field(default_factory=deque)
     claimed: set[int] = field(default_factory=set)
 
@@ -84,11 +86,26 @@ class Lane:
         """Whether nothing would be forgotten with it."""
         return self.is_empty and not self.failures and not self.closed
 
+    def state(self, now: float) -> LaneState:
+        """What administrators see of it."""
+        rests = self.rests_until if self.rests_until > now else 0.0
+        return LaneState(
+            self.name, int(self.window), self.active, self.closed, rests, self.last_failure, self.since
+        )
+
     def has_room(self, now: float) -> bool:
         """Whether one more message may go."""
         if self.closed or self.rests_until > now:
             return False
         return self.active < (1 if self.is_troubled else int(self.window))
+
+    def takes_new(self, now: float) -> bool:
+        """Whether what arrives can go at once, because nothing that came before it waits and there is room."""
+        if self.closed or self.is_troubled or self.rests_until > now:
+            return False
+        if self.next_due is not None and self.next_due <= now:
+            return False
+        return self.active + len(self.ready) + len(self.new) < int(self.window)
 
     def succeeded(self) -> None:
         """The server was reached."""
@@ -127,7 +144,9 @@ class Lane:
         """What was taken and has not begun goes back."""
         for group in self.ready:
             self.claimed.difference_update(entry.number for entry in group)
+        self.claimed.difference_update(entry.number for entry in self.new)
         self.ready.clear()
+        self.new.clear()
 
 
 def grouped(entries: tuple[Entry, ...], most: int) -> list[Group]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trekd.queue.interfaces import Entry, LastAttempt, MailTransaction, Recipient, Route, RouteKind, Selection
@@ -117,30 +117,60 @@ def insert_message(
     return int(cursor.lastrowid or 0)
 
 
+_INSERT_RECIPIENT = (
+    "INSERT INTO recipient (message, address, kind, profile, notify, original, lane, priority, due, since) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
 def insert_recipients(
     database: sqlite3.Connection, message: int, transaction: MailTransaction, lanes: tuple[str, ...], now: float
-) -> None:
-    """Add a message's recipients, each with its lane."""
+) -> list[int]:
+    """
+    Add a message's recipients, each with its lane.
+
+    @return: their numbers, in order.
+    """
     priority = NOTICE_PRIORITY if transaction.reverse_path is None else 0
     due = max(now, transaction.hold_until)
-    database.executemany(
-        "INSERT INTO recipient (message, address, kind, profile, notify, original, lane, priority, due, since) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                message,
-                str(one.address),
-                one.route.kind.value,
-                one.route.profile,
-                ",".join(one.notify),
-                one.original,
-                lane,
-                priority,
-                due,
-                due,
-            )
-            for one, lane in zip(transaction.recipients, lanes, strict=True)
-        ],
+    numbers: list[int] = []
+    for one, lane in zip(transaction.recipients, lanes, strict=True):
+        route, words = one.route, ",".join(one.notify)
+        values = (
+            message, str(one.address), route.kind.value, route.profile, words, one.original, lane, priority, due, due
+        )  # fmt: skip
+        numbers.append(int(database.execute(_INSERT_RECIPIENT, values).lastrowid or 0))
+    return numbers
+
+
+def new_entries(
+    id: str, transaction: MailTransaction, lanes: tuple[str, ...], stored: tuple[tuple[int, ...], int], now: float
+) -> tuple[Entry, ...]:
+    """
+    The entries that L{insert_message} and L{insert_recipients} made, as L{entries} reads them.
+
+    @param stored: the numbers of the recipients, and the message's size.
+    """
+    numbers, size = stored
+    due = max(now, transaction.hold_until)
+    return tuple(
+        Entry(
+            number=number,
+            message=id,
+            transaction=replace(transaction, recipients=(one,), one_reply=False),
+            size=size,
+            arrived=now,
+            since=due,
+            lane=lane,
+            due=due,
+            attempts=0,
+            priority=NOTICE_PRIORITY if transaction.reverse_path is None else 0,
+            noted=False,
+            held_by="",
+            held="",
+            last=LastAttempt(),
+        )
+        for number, one, lane in zip(numbers, transaction.recipients, lanes, strict=True)
     )
 
 

@@ -35,6 +35,13 @@ FRESH = 8 * 1024 * 1024
 """Octets of new messages that are kept in memory for their first attempt, all together."""
 
 
+Arrived = Callable[[str, float, tuple[Entry, ...]], None]
+
+
+def unheard(lane: str, due: float, new: tuple[Entry, ...]) -> None:
+    """Nobody is told; what waits is found later."""
+
+
 class RunInThread(Protocol):
     """Runs a blocking call elsewhere, such as C{partial(deferToThreadPool, reactor, pool)}."""
 
@@ -45,14 +52,14 @@ class Spool:
     """
     The queue.
 
-    @ivar arrived: called after a commit with each lane that has something new, and when that is due.
+    @ivar arrived: called after a commit with each lane that has something new, when that is due, and what it is.
     """
 
     def __init__(self, file: SpoolFile, run_in_thread: RunInThread, lane_of: LaneOf = plain_lane) -> None:
         """
         @param file: open already.
         """
-        self.arrived: Callable[[str, float], None] = lambda lane, due: None
+        self.arrived: Arrived = unheard
         self._file = file
         self._thread = run_in_thread
         self._lane_of = lane_of
@@ -79,16 +86,16 @@ class Spool:
         size = len(prefix) + source.size
         if size <= INLINE:
             octets = prefix + await source.octets()
-            await self._change(partial(self._file.add, id, transaction, lanes, octets, now))
+            new = await self._change(partial(self._file.add, id, transaction, lanes, octets, now))
             self._keep_fresh(id, octets)
         else:
-            await self._put_large(id, prefix, source, partial(self._file.add, id, transaction, lanes, size, now))
+            new = await self._put_large(id, prefix, source, partial(self._file.add, id, transaction, lanes, size, now))
         due = max(now, transaction.hold_until)
         for lane in dict.fromkeys(lanes):
-            self.arrived(lane, due)
+            self.arrived(lane, due, tuple([entry for entry in new if entry.lane == lane]))
         return id
 
-    async def _put_large(self, id: str, prefix: bytes, source: IMessageSource, add: Change) -> None:
+    async def _put_large(self, id: str, prefix: bytes, source: IMessageSource, add: Change) -> Sequence[Entry]:
         path = self._file.path(id)
         try:
             await self._thread(contents.create, path)
@@ -101,7 +108,8 @@ class Spool:
                 await self._thread(contents.append, path, piece + octets)
                 piece = b""
             await self._thread(contents.sync, path)
-            await self._change(add)
+            added: Sequence[Entry] = await self._change(add)
+            return added
         except OSError as error:
             log.error("a message cannot be queued: {reason}", reason=str(error))
             await self._thread(contents.remove, path)

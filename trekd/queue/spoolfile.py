@@ -23,17 +23,16 @@ from twisted.logger import Logger
 
 from trekd.errors import QueueFull, StoreCorrupt, StoreFull, TrekError
 from trekd.queue import contents
+from trekd.queue.database import AtomicChange, connect
 from trekd.queue.entries import Taken
 from trekd.queue.interfaces import EVERYTHING, HELD_BY_OPERATOR, Entry, LastAttempt, MailTransaction, Route, Selection
-from trekd.queue.rows import ENTRY, Stored, condition, entries, insert_message, insert_recipients
+from trekd.queue.rows import ENTRY, Stored, condition, entries, insert_message, insert_recipients, new_entries
 from trekd.queue.schema import migrate
 
 log = Logger()
 
 Change = Callable[[], Any]
 """One change of the queue; called inside a transaction."""
-
-PAGE_SIZE = 8192
 
 
 class SpoolFile:
@@ -75,10 +74,10 @@ class SpoolFile:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._directory / "queue.sqlite"
         try:
-            self._writer = _connect(path)
+            self._writer = connect(path)
             os.chmod(path, 0o600)
             migrate(self._writer)
-            self._reader = _connect(path)
+            self._reader = connect(path)
             self._reader.execute("PRAGMA query_only = ON")
             self.waiting = int(self._reader.execute("SELECT count(*) FROM message").fetchone()[0])
             self._sweep(self._reader)
@@ -133,7 +132,7 @@ class SpoolFile:
                 # One of them failed by itself: again, each for itself, which costs more.
                 self.waiting = before
                 self._unlinked.clear()
-                results = self._transact(database, [partial(_isolated, database, change) for change in changes])
+                results = self._transact(database, [partial(self._isolated, database, change) for change in changes])
         except (OSError, sqlite3.Error) as error:
             log.error("the queue cannot be changed: {reason}", reason=str(error))
             self.waiting = before
@@ -155,6 +154,28 @@ class SpoolFile:
             self._failpoint("before commit")
         return results
 
+    def _isolated(self, database: sqlite3.Connection, change: Change) -> Any:
+        """
+        Make one change of a transaction; its own failure takes back nothing but itself.
+
+        @raise sqlite3.Error: the whole transaction is at an end.
+        """
+        waiting, unlinked = self.waiting, len(self._unlinked)
+        database.execute("SAVEPOINT change")
+        try:
+            result = change()
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            database.execute("ROLLBACK TO change")
+            self.waiting = waiting
+            del self._unlinked[unlinked:]
+            if not isinstance(error, TrekError):
+                log.failure("a change of the queue failed")
+            result = error
+        database.execute("RELEASE change")
+        return result
+
     # Arrival
 
     def new_id(self, now: float) -> str:
@@ -167,11 +188,12 @@ class SpoolFile:
 
     def add(
         self, id: str, transaction: MailTransaction, lanes: tuple[str, ...], content: bytes | int, now: float
-    ) -> None:
+    ) -> tuple[Entry, ...]:
         """
         A change: queue a message.
 
         @param content: its octets, or the size of its file, which is there and synced.
+        @return: what L{entries} finds of it.
         @raise QueueFull: the queue holds as much as it may.
         """
         if self.waiting >= self._max_messages:
@@ -183,8 +205,9 @@ class SpoolFile:
             self._is_directory_changed = True
         else:
             database.execute("INSERT INTO content VALUES (?, ?)", (number, content))
-        insert_recipients(database, number, transaction, lanes, now)
+        numbers = insert_recipients(database, number, transaction, lanes, now)
         self.waiting += 1
+        return new_entries(id, transaction, lanes, (tuple(numbers), size), now)
 
     # The course of an entry
 
@@ -409,51 +432,3 @@ _JOINED = "recipient JOIN message ON message.number = recipient.message"
 
 def _within(where: str) -> str:
     return f"recipient.number IN (SELECT recipient.number FROM {_JOINED} WHERE {where})"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
-    database.execute(f"PRAGMA page_size = {PAGE_SIZE}")
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    database.execute("PRAGMA foreign_keys = ON")
-    return database
-
-
-def _isolated(database: sqlite3.Connection, change: Change) -> Any:
-    """
-    Make one change of a transaction; its own failure takes back nothing but itself.
-
-    @raise sqlite3.Error: the whole transaction is at an end.
-    """
-    database.execute("SAVEPOINT change")
-    try:
-        result = change()
-    except sqlite3.Error:
-        raise
-    except Exception as error:
-        database.execute("ROLLBACK TO change")
-        if not isinstance(error, TrekError):
-            log.failure("a change of the queue failed")
-        result = error
-    database.execute("RELEASE change")
-    return result
-
-
-class AtomicChange:
-    """One SQLite transaction; committed at the end, rolled back by an error, that of the commit included."""
-
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._database.execute("COMMIT")
-        finally:
-            # SQLite has rolled back by itself when the disk is full, but not after every error.
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")

@@ -12,13 +12,21 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from trekd.config.relay import RelayConfig
 from trekd.relay.session import Session
 
+FRESH_FOR = 5.0
+"""Seconds after a message for which a server is believed to wait for the next one, as it said it did."""
+
 
 @dataclass(slots=True)
 class _Idle:
-    """A session that waits, and the end of its patience."""
+    """
+    A session that waits, and the end of its patience.
+
+    @ivar since: when it began to, Unix seconds.
+    """
 
     session: Session
     ends: IDelayedCall
+    since: float
 
 
 class Pool:
@@ -36,7 +44,8 @@ class Pool:
 
     async def take(self, lane: str, fits: Callable[[Session], bool]) -> Session | None:
         """
-        A session that is alive, as its answer to RSET shows; the one used last, which has aged least.
+        A session that is alive, as its answer to RSET shows, or that of a moment ago to a message; the one used last,
+        which has aged least.  Should it be dead all the same, another one is opened for the message.
 
         @param fits: whether a session is good enough for the message.
         """
@@ -45,11 +54,15 @@ class Pool:
             if idle not in waiting or not fits(idle.session):
                 continue
             self._remove(lane, idle)
-            if await idle.session.reset():
+            if self._is_fresh(idle) or await idle.session.reset():
                 return idle.session
             idle.session.quit()
             waiting = self._lanes.get(lane, [])
         return None
+
+    def _is_fresh(self, idle: _Idle) -> bool:
+        session, age = idle.session, self._clock.seconds() - idle.since
+        return session.is_between and not session.broken and not session.wire.has_spoken and 0 <= age < FRESH_FOR
 
     def give(self, lane: str, session: Session) -> None:
         """Keep a session, or close it when it has done enough or too many wait."""
@@ -57,7 +70,8 @@ class Pool:
         if spent or self._closed or not self._config.idle_time or len(self) >= self._config.max_idle:
             session.quit()
             return
-        idle = _Idle(session, self._clock.callLater(self._config.idle_time, lambda: self._expire(lane, idle)))
+        ends = self._clock.callLater(self._config.idle_time, lambda: self._expire(lane, idle))
+        idle = _Idle(session, ends, self._clock.seconds())
         self._lanes.setdefault(lane, []).append(idle)
 
     def close(self) -> None:

@@ -319,12 +319,14 @@ class Relay:
         """
         try:
             more = not errand.is_done
+            session.is_between = False
             while more:
                 part = errand.part(_most(session, self._config.max_recipients))
                 if sender is not None and part.reverse_path is not None:
                     part = replace(part, reverse_path=sender)
                 verdicts = await Transfer(session, part, errand.letter).run()
                 session.sent += 1
+                session.is_between = any(verdict.attempt.failure is None for verdict in verdicts)
                 errand.asked.add(session.host)
                 more = errand.note(verdicts) and await session.reset()
         except LaneClosed:

@@ -34,6 +34,7 @@ class Session:
     @ivar verified: and the server's certificate is that of who was expected.
     @ivar has_login: a route with a login of its own: refusals for want of one close it.
     @ivar sent: messages taken by the server.
+    @ivar is_between: its last message was taken, and no transaction is open: the next MAIL may follow.
     @ivar broken: nothing more can be sent.
     """
 
@@ -41,7 +42,7 @@ class Session:
         self.wire = wire
         self.host = host
         self.config = config
-        self.secure = self.verified = self.has_login = self.broken = False
+        self.secure = self.verified = self.has_login = self.is_between = self.broken = False
         self.sent = 0
         self._capabilities: Mapping[str, str] = {}
         self._blots: tuple[str, ...] = ()

@@ -87,6 +87,33 @@ def test_other_spellings_of_4_0(new: str, old: str) -> None:
     assert old in over(given("4.0", new), "3.0")
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "BDAY:1985",
+        "BDAY:1985-04",
+        "BDAY:T102200",
+        "BDAY:---12",
+        "BDAY;VALUE=text:circa 1800",
+        "TZ;VALUE=uri:http://tz",
+        "RELATED;TYPE=agent,friend:urn:uuid:x",
+        "PHOTO;TYPE=home:data:image/png;base64,AAAA",
+        "ADR;ALTID=1;LANGUAGE=de:;;S;;;;",
+        "EMAIL;PREF=2;TYPE=work:a@x",
+        "CLIENTPIDMAP:1;urn:uuid:53e374d9",
+        "KEY;MEDIATYPE=application/pgp-keys:ftp://x/k",
+        "LANG;PREF=1:de",
+    ],
+)
+def test_what_only_4_0_has_is_not_lost(line: str) -> None:
+    assert line in over("\r\n".join(over(given("4.0", line), "3.0")).encode(), "4.0")
+
+
+def test_several_types_in_one_quoted_value() -> None:
+    """RFC 6350 §5.6 and its examples."""
+    assert "TEL;TYPE=voice,home:+1" in over(given("4.0", 'TEL;TYPE="voice,home":+1'), "3.0")
+
+
 def test_a_label_goes_into_its_address() -> None:
     """RFC 6350 §6.3.1."""
     old = given("3.0", "ADR;TYPE=WORK:;;W;;;;", "ADR;TYPE=HOME:;;H;;;;", "LABEL;TYPE=home:Hill 1\\nTown", "LABEL:Rest")

@@ -127,6 +127,13 @@ def test_parameters(param: CardParam, expected: bool) -> None:
     assert finds(prop("EMAIL", params=(param,))) is expected
 
 
+def test_types_in_one_quoted_value_are_several() -> None:
+    """RFC 6350 §5.6."""
+    tree = read_card(card('TEL;TYPE="voice,home":+1')).tree
+    home = CardParam("TYPE", match=CardText("home", how="equals"))
+    assert matches(CardFilter((prop("TEL", params=(home,)),)), tree)
+
+
 def test_a_parameter_belongs_to_its_property() -> None:
     home = CardParam("TYPE", match=CardText("home"))
     assert not finds(prop("EMAIL", CardText("work"), params=(home,), is_all=True))

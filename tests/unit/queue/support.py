@@ -165,6 +165,7 @@ class PostOffice:
         sink = FakeSink()
         sink.write(message)
         outcomes: tuple[Outcome, ...] = run(self.flow.accept(transaction, sink))
+        self.clock.advance(0)
         return outcomes
 
     def inbox(self, text: str) -> list[bytes]:

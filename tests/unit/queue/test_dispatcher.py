@@ -106,6 +106,52 @@ def test_new_mail_goes_at_once(office: Office) -> None:
     assert office.entries() == []
 
 
+def test_new_mail_goes_without_a_look_at_the_disk(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the answer to who sent it, which nothing keeps waiting."""
+    looks: list[str] = []
+    take = office.spool.take
+
+    def counted(lane: str, *rest: Any) -> Any:
+        looks.append(lane)
+        return take(lane, *rest)
+
+    monkeypatch.setattr(office.spool, "take", counted)
+    monkeypatch.setattr(office.clock, "advance", lambda seconds: None)
+    office.send("a@b.example", "c@b.example", "a@d.example")
+    assert office.fake.sent == []
+    monkeypatch.undo()
+    monkeypatch.setattr(office.spool, "take", counted)
+    office.clock.advance(0)
+    assert office.fake.recipients == ["a@b.example", "c@b.example", "a@d.example"]
+    assert (looks, office.entries()) == ([], [])
+
+
+def test_mail_that_arrives_during_a_look_at_the_disk_goes_once(tmp_path: Path) -> None:
+    """The look may find it, too."""
+    office = Office(tmp_path, lane_concurrency=20)
+    office.fake.hold = True
+    for number in range(3):
+        office.send(f"{number}@b.example")
+    # Its window is full: the third is looked for when there is room.
+    assert office.fake.recipients == ["0@b.example", "1@b.example"]
+    look: Deferred[None] = Deferred()
+    take = office.spool.take
+
+    async def slow(*asked: Any) -> Any:
+        await look
+        return await take(*asked)
+
+    office.spool.take = slow  # type: ignore[method-assign]
+    office.fake.waiting.pop().callback(None)
+    office.send("3@b.example")
+    look.callback(None)
+    while office.fake.waiting:
+        office.clock.advance(0)
+        office.fake.waiting.pop(0).callback(None)
+    assert sorted(office.fake.recipients) == [f"{number}@b.example" for number in range(4)]
+    assert office.entries() == []
+
+
 def test_what_waits_from_before_is_taken_up(tmp_path: Path) -> None:
     office = Office(tmp_path)
     run(office.dispatcher.stop())

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.fakes.postoffice import run_here
 from tests.unit.queue.support import run
 from trekd.errors import ConfigFault, QueueFull, StoreCorrupt, StoreFull
 from trekd.queue.contents import INLINE, PIECE
+from trekd.queue.database import AtomicChange
 from trekd.queue.interfaces import (
     HELD_BY_OPERATOR,
     Entry,
@@ -26,7 +28,7 @@ from trekd.queue.interfaces import (
     Selection,
 )
 from trekd.queue.spool import Spool
-from trekd.queue.spoolfile import AtomicChange, SpoolFile
+from trekd.queue.spoolfile import SpoolFile
 from trekd.store.contents import IMessageSource, InMemory
 from trekd.values import Address, PrincipalId
 
@@ -59,7 +61,7 @@ class Queue:
         self.file.open()
         self.spool = Spool(self.file, run_in_thread)
         self.told: list[tuple[str, float]] = []
-        self.spool.arrived = lambda lane, due: self.told.append((lane, due))
+        self.spool.arrived = lambda lane, due, new: self.told.append((lane, due))
 
     def put(self, transaction: MailTransaction = TRANSACTION, content: bytes = b"a", prefix: bytes = b"") -> str:
         return str(run(self.spool.put(transaction, InMemory(content), prefix, 5.0)))
@@ -373,3 +375,77 @@ def test_a_long_queue_is_never_searched_from_end_to_end(queue: Queue, sql: str, 
     plan = " ".join(row[3] for row in queue.file._looking().execute(f"EXPLAIN QUERY PLAN {sql}", values))
     assert f"INDEX recipient_{index}" in plan
     assert "TEMP B-TREE" not in plan
+
+
+def test_what_arrives_is_told_as_it_is_found_later(queue: Queue) -> None:
+    """Whoever is told of new entries need not look for them; those of each lane are told together."""
+    told: dict[str, tuple[Entry, ...]] = {}
+    queue.spool.arrived = lambda lane, due, new: told.update({lane: new})
+    queue.put(replace(TRANSACTION, hold_until=9.0))
+    queue.put(replace(OUTSIDE, reverse_path=None), LARGE)
+    assert [one.lane for one in queue.entries()] == ["local", "profile:mine", "mx:b.example"]
+    assert [told[one.lane] for one in queue.entries()] == [(one,) for one in queue.entries()]
+
+
+def test_the_first_attempt_reads_nothing_from_disk(queue: Queue) -> None:
+    queue.put(OUTSIDE, b"octets")
+    (entry,) = queue.entries()
+    queue.file.octets = forbidden  # type: ignore[method-assign]
+    assert run(octets_of(queue, entry)) == b"octets"
+    run(queue.spool.finish(entry))
+    assert queue.entries() == []
+    with pytest.raises(AssertionError):
+        run(octets_of(queue, entry))
+
+
+async def octets_of(queue: Queue, entry: Entry) -> bytes:
+    return await queue.spool.content(entry).octets()
+
+
+def test_what_is_kept_for_first_attempts_is_bounded(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are read from disk then."""
+    monkeypatch.setattr("trekd.queue.spool.FRESH", 10)
+    queue.put(OUTSIDE, b"123456")
+    queue.put(OUTSIDE, b"abcde")
+    older, newer = queue.entries()
+    assert run(octets_of(queue, older)) == b"123456"
+    queue.file.octets = forbidden  # type: ignore[method-assign]
+    assert run(octets_of(queue, newer)) == b"abcde"
+    with pytest.raises(AssertionError):
+        run(octets_of(queue, older))
+
+
+def forbidden(id: str) -> bytes | None:
+    raise AssertionError("read from disk")
+
+
+def test_one_change_that_fails_takes_back_nothing_but_itself(queue: Queue) -> None:
+    """Of changes committed together: what one of them began is undone, the others are made, the count is right."""
+
+    def broken() -> None:
+        queue.file.add("never", OUTSIDE, ("mx:b.example",), b"x", 5.0)
+        raise ValueError("a fault of ours")
+
+    wanted = ["first", "second", "third", "fourth"]
+    changes = [partial(queue.file.add, id, OUTSIDE, ("mx:b.example",), b"x", 5.0) for id in wanted]
+    results = queue.file.commit([changes[0], broken, *changes[1:]])
+    assert isinstance(results[1], ValueError)
+    assert isinstance(results[4], QueueFull)
+    assert [one.message for one in queue.entries()] == wanted[:3]
+
+
+def test_a_file_of_a_change_that_is_tried_again_goes_once(queue: Queue) -> None:
+    """What the first try of a commit would have removed is removed after the second, and only then."""
+    queue.put(OUTSIDE, LARGE)
+    (entry,) = queue.entries()
+    there: list[bool] = []
+
+    large = queue.file.path(entry.message)
+
+    def broken() -> None:
+        there.append(large.exists())
+        raise ValueError("a fault of ours")
+
+    queue.file.commit([partial(queue.file.finish, entry.number), broken])
+    assert there == [True, True]
+    assert not large.exists()

@@ -10,6 +10,7 @@ from tests.fakes.remote import ABORT, CLOSE
 from tests.unit.relay.relaycase import MESSAGE, RelayCase, to
 from trekd.errors import RemoteDeferred, RemoteRefused
 from trekd.queue.interfaces import IRelay, Route, RouteKind
+from trekd.relay import pool
 from trekd.relay.interfaces import Demand, Policy, Security, TLSResult
 from trekd.values import Address
 
@@ -333,10 +334,50 @@ class Reuse(RelayCase):
     async def test_a_connection_that_died_is_replaced(self) -> None:
         remote = self.remote(answers={"RSET": ABORT})
         relay = self.relay()
+        self.patch(pool, "FRESH_FOR", 0.0)
         await self.send(relay)
         (attempt,) = await self.send(relay)
         assert attempt.failure is None
         assert (remote.connections, len(remote.messages)) == (2, 2)
+
+    async def test_a_server_that_took_a_message_just_now_is_not_asked_whether_it_lives(self) -> None:
+        remote = self.remote()
+        relay = self.relay()
+        await self.send(relay)
+        await self.send(relay)
+        assert "RSET" not in remote.verbs()
+
+    async def gets_another_connection(self, answer: bytes) -> None:
+        """A message that shows that a connection is of no use goes over another one, at once."""
+        remote = self.remote()
+        relay = self.relay()
+        await self.send(relay)
+        once = [answer]
+        remote.answers["MAIL"] = lambda line: once.pop() if once else b"<usual>"
+        (attempt,) = await self.send(relay)
+        assert attempt.failure is None
+        assert (remote.connections, once) == (2, [])
+        # A server that refuses MAIL and says 354 all the same has got an empty message (RFC 2920 §3.1).
+        assert [one.octets for one in remote.messages if one.octets] == [MESSAGE] * 2
+
+    async def test_a_connection_that_died_unseen_is_replaced(self) -> None:
+        await self.gets_another_connection(ABORT)
+
+    async def test_a_server_that_leaves_now_is_asked_again(self) -> None:
+        await self.gets_another_connection(b"421 4.3.2 closing\r\n")
+
+    async def test_a_server_that_has_enough_of_a_connection_gets_another(self) -> None:
+        await self.gets_another_connection(b"451 4.7.0 enough for this connection\r\n")
+
+    async def test_a_transaction_that_ended_with_no_message_is_reset(self) -> None:
+        """RFC 5321 §4.1.1.5: its MAIL still stands."""
+        remote = self.remote(answers={"RCPT": b"550 5.1.1 nobody\r\n"})
+        relay = self.relay()
+        await self.send(relay)
+        del remote.answers["RCPT"]
+        (attempt,) = await self.send(relay)
+        assert attempt.failure is None
+        assert (remote.connections, remote.verbs().count("RSET")) == (1, 1)
 
     async def test_a_server_that_said_goodbye_is_not_asked(self) -> None:
         remote = self.remote()

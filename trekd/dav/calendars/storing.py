@@ -9,10 +9,9 @@ from collections.abc import Collection
 from trekd.calendar.facts import ObjectFacts, calendar_facts
 from trekd.calendar.objects import KINDS, read_calendar_object
 from trekd.dav.calendars.limits import LIMITS, SMALL
-from trekd.dav.changes import require_same_uid
 from trekd.dav.errors import Fault
 from trekd.dav.exchange import Exchange
-from trekd.dav.nodes import CollectionNode, find
+from trekd.dav.nodes import CollectionNode
 from trekd.dav.xml.names import caldav
 from trekd.dav.xml.reading import Element, elements
 from trekd.errors import UnsupportedComponent
@@ -50,7 +49,6 @@ async def read_item(
         facts = read_object(octets, kinds)
     else:
         facts = await exchange.site.off_reactor(read_object, octets, kinds)
-    require_same_uid(exchange, collection, await find(exchange, collection.location.child(name)), facts.uid)
     return NewItem(name, content, facts, MEDIA_TYPE)
 
 

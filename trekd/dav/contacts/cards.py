@@ -80,7 +80,8 @@ async def told_entries(exchange: Exchange, nodes: Sequence[DirectoryCard], wante
         elements = [b""] * len(part)
         if wanted.address is not None:
             elements = await exchange.site.off_reactor(_entry_elements, part, wanted.address)
-        yield b"".join([await selection.of(node, element) for node, element in zip(part, elements, strict=True)])
+        for node, card in zip(part, elements, strict=True):
+            yield await selection.of(node, card)
 
 
 def _entry_elements(nodes: Sequence[DirectoryCard], wanted: AddressWanted) -> list[bytes]:

@@ -34,8 +34,8 @@ async def perform(exchange: Exchange) -> Answer:
     if is_not_modified(exchange, node):
         return Answer(304, b"", validators(node.state))
     other_form = node.collection.kind(exchange).other_form
-    found = None if other_form is None else await other_form(exchange, node)
-    return found or await item_answer(exchange, node)
+    given = None if other_form is None else await other_form(exchange, node)
+    return given or await item_answer(exchange, node)
 
 
 def _require_match(exchange: Exchange, node: ItemNode) -> None:

@@ -138,7 +138,11 @@ def names(parent: Element | None) -> tuple[str, ...]:
 
 def text(element: Element | None) -> str:
     """The character data right inside, without white space at its ends; '' for no element."""
-    return "" if element is None else "".join(map(str, element.itertext())).strip()
+    if element is None:
+        return ""
+    if not len(element):
+        return (element.text or "").strip()
+    return "".join(map(str, element.itertext())).strip()
 
 
 def serialised(element: Element) -> str:

@@ -96,14 +96,6 @@ def test_an_uid_is_taken_once(client: DAVClient) -> None:
     assert client.request("PUT", CALENDAR + "a%20b.ics", event("x", "SUMMARY:new")).status == 204
 
 
-def test_an_object_cannot_become_another_one(client: DAVClient) -> None:
-    """RFC 4791 §5.3.2.1, no-uid-conflict."""
-    client.request("PUT", CALENDAR + "a.ics", event("x"))
-    reply = client.request("PUT", CALENDAR + "a.ics", event("y"))
-    assert (reply.status, reply.condition) == (409, caldav("no-uid-conflict"))
-    assert [each.text for each in reply.find("//C:no-uid-conflict/D:href")] == [CALENDAR + "a.ics"]
-
-
 def test_zones_by_name(client: DAVClient) -> None:
     """Clients name a zone without describing it; Windows has names of its own."""
     zones = ("Europe/Berlin", "W. Europe Standard Time", "/mozilla.org/20050126_1/Europe/Berlin")
