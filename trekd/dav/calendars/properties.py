@@ -77,16 +77,6 @@ async def _homes(exchange: Exchange, node: Node) -> bytes | None:
     return href(Location(("calendars", node.owner)).path(True))
 
 
-async def _addresses(exchange: Exchange, node: Node) -> bytes | None:
-    """Addresses at which invitations reach a principal (RFC 6638 §2.4.1); of others, the one in the directory."""
-    if not isinstance(node, PrincipalNode):
-        return None
-    account = node.account
-    aliases = account.aliases if node.owner == exchange.principal else ()
-    mail = (f"mailto:{address}".encode() for address in (account.address, *aliases))
-    return b"".join(map(href, mail)) + href(node.path)
-
-
 PROPERTIES = (
     Property(caldav("calendar-description"), _none, lambda state: None, check=accept_text),
     Property(CALENDAR_TIMEZONE, _none, lambda state: None, check=check_timezone),
@@ -105,5 +95,4 @@ PROPERTIES = (
         lambda state: None,
     ),
     Property(caldav("calendar-home-set"), _homes, lambda state: None),
-    Property(caldav("calendar-user-address-set"), _addresses, lambda state: None),
 )

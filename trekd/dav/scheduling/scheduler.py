@@ -182,7 +182,7 @@ class Scheduler:
         if not outside or self.mail is None:
             return dict.fromkeys(outside, UNKNOWN)
         people = {str(each.address): each for each in outside.values()}
-        recipients = tuple(Recipient(each.address, each.route, ("NEVER",)) for each in people.values())
+        recipients = tuple(Recipient(each.address, each.route) for each in people.values())
         try:
             sender, octets = await self.site.off_reactor(
                 write_mail, account, [each.address for each in people.values()], message.octets,

@@ -184,6 +184,7 @@ def test_who_is_elsewhere_gets_mail(host: Hosts) -> None:
     host.put(ALICE, invitation(BOB, CAROL, more="SUMMARY:Kaffee — früh\r\nLOCATION:Küche"))
     [(transaction, octets)] = host.flow.sent
     assert [str(each.address) for each in transaction.recipients] == [CAROL]
+    assert transaction.recipients[0].notify == (), "a failure is told as of any mail"
     assert transaction.principal == ALICE and str(transaction.reverse_path) == ALICE
     mail: Any = email.message_from_bytes(octets, policy=email.policy.default)
     assert mail.get_content_type() == "multipart/alternative"
@@ -319,3 +320,15 @@ def test_a_directory_that_does_not_answer_is_told_as_such(host: Hosts) -> None:
     host.directory.find = find  # type: ignore[method-assign]
     assert host.put(ALICE, invitation(BOB)).status == 201
     assert status_in(host.only(ALICE), BOB) == "5.1"
+
+
+def test_many_are_told_after_the_answer(host: Hosts) -> None:
+    """All of them, and the journal is empty again."""
+    many = [f"a{number}@elsewhere.example" for number in range(60)]
+    assert host.put(ALICE, invitation(BOB, *many)).status == 201
+    for _ in range(50):
+        host.clock.advance(0)
+    [(transaction, _)] = host.flow.sent
+    assert sorted(str(each.address) for each in transaction.recipients) == sorted(many)
+    assert status_in(host.only(ALICE), BOB) == "1.2" and status_in(host.only(ALICE), many[59]) == "1.1"
+    assert host.journal.kept == {}
