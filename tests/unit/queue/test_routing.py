@@ -62,7 +62,7 @@ def test_local_addresses_are_everybodys(office: PostOffice, account: Account | N
     ],
 )
 def test_refusals(office: PostOffice, account: Account | None, recipient: Address, error: type[TrekError]) -> None:
-    """Gate of notes/smtp.md §7.4: no address form opens a relay."""
+    """No address form opens a relay."""
     with pytest.raises(error):
         run(office.flow.resolve(account, recipient))
 

@@ -10,7 +10,7 @@ from trekd.errors import MailLoop, OverQuota, StoreBusy
 @pytest.mark.parametrize("vector", VECTORS)
 @pytest.mark.parametrize("make", [Client, lmtp])
 def test_a_false_end_of_data_smuggles_nothing(vector: bytes, make: type[Client]) -> None:
-    """Gate 1 and 2 of notes/smtp.md §7: one refusal, no second message, and the next command runs."""
+    """RFC 5321 §4.1.1.4: one refusal, no second message, and the next command runs."""
     smuggled = b"MAIL FROM:<alice@example.com>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\nFrom: a@b.c\r\n\r\nx\r\n"
     wire = MESSAGE + b"a" + vector + smuggled + b".\r\n"
     client = make()
@@ -83,7 +83,7 @@ def test_an_endless_header_is_refused() -> None:
     ],
 )
 def test_the_from_field_must_be_the_accounts_own(header: bytes, answer: bytes) -> None:
-    """RFC 6409 §6.1, §8.1; notes/smtp.md §7.6."""
+    """RFC 6409 §6.1, §8.1."""
     assert Client().submit(header + b"\r\nbody\r\n").startswith(answer)
 
 
