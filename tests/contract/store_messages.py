@@ -154,6 +154,7 @@ class MessageRules(StoreCase):
         with pytest.raises(OverQuota):
             await alice.append(INBOX, [NewMessage(b"x")])
         other = await store.open(ALICE, 4 * size)
+        assert (alice.quota, other.quota) == (4 * size, 4 * size)
         await alice.append(INBOX, [message("one")])
         with pytest.raises(OverQuota):
             await other.append(INBOX, [NewMessage(b"x")])

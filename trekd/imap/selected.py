@@ -139,7 +139,7 @@ class SelectedMailbox:
 
     def positions_of(self, uids: array[int]) -> Positions:
         """Where UIDs are in the view, those skipped that are not there."""
-        return tuple(_joined(_places(self.view.uids, uids)))
+        return positions_of(self.view.uids, uids)
 
     def sequence_numbers(self, uids: array[int]) -> array[int]:
         """The sequence numbers of UIDs that are all in the view; both ascending."""
@@ -279,6 +279,11 @@ class SelectedMailbox:
         gone = absent(known, top, present) if expunged is None else among(known, top, expunged, present)
         ranges = ((max(first, behind + 1), last) for first, last in gone if last > behind)
         wire.write(vanished(ranges, earlier=True))
+
+
+def positions_of(view: array[int], uids: array[int]) -> Positions:
+    """Where UIDs are among those of a view, those skipped that are not there; both ascending."""
+    return tuple(_joined(_places(view, uids)))
 
 
 def intersected(some: Positions, others: Positions) -> Positions:

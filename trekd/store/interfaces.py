@@ -306,6 +306,7 @@ class IAccountStore(Interface):
     """One account's mailboxes and messages.  Cheap to hold: an idle holder keeps nothing open."""
 
     principal: PrincipalId = Attribute("whose account this is")
+    quota: int = Attribute("octets, as L{IStore.open} was told last; 0 is no limit")
 
     # Mailboxes
 

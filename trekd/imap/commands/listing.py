@@ -82,7 +82,7 @@ async def list_mailboxes(session: Session, command: List) -> bytes:
         raise SyntaxFault("another selection option beside RECURSIVEMATCH")
     patterns = tuple(list_pattern(command.reference, pattern) for pattern in command.patterns if pattern)
     query = _Query.of(command, await _tree(session), patterns)
-    lines = [_line(session, query, name) for name in query.candidates() if query.matches(name)]
+    lines = [await _line(session, query, name) for name in query.candidates() if query.matches(name)]
     session.wire.write(b"".join(lines))
     return b"OK LIST completed"
 
@@ -134,7 +134,7 @@ def _matches(patterns: Iterable[ListPattern], name: MailboxName) -> bool:
     return any(pattern.matches(name) for pattern in patterns)
 
 
-def _line(session: Session, query: _Query, name: MailboxName) -> bytes:
+async def _line(session: Session, query: _Query, name: MailboxName) -> bytes:
     """A LIST response, with CHILDINFO and STATUS where they belong."""
     command = query.command
     absent = ("\\NonExistent", "\\Noselect") if command.extended else ("\\Noselect",)
@@ -145,7 +145,7 @@ def _line(session: Session, query: _Query, name: MailboxName) -> bytes:
     line = list_response(attributes, name, child_info=criteria)
     state = query.tree.mailboxes.get(name)
     if "STATUS" in command.returns and state is not None and query.is_chosen(name):
-        line += status_line(session, state, command.status_items)
+        line += await status_line(session, state, command.status_items)
     return line
 
 

@@ -1,15 +1,19 @@
 """
-STATUS (RFC 3501 §6.3.10, RFC 8438 §2, RFC 7162 §3.1.7).
+STATUS (RFC 3501 §6.3.10, RFC 8438 §2, RFC 7162 §3.1.7, RFC 9208 §4.1.4).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from trekd.errors import NoSuchMailbox
 from trekd.imap.grammar.commands import Status
 from trekd.imap.grammar.writing import status_response
+from trekd.imap.selected import positions_of
 from trekd.imap.session import Session
-from trekd.store.interfaces import MailboxState
+from trekd.store.interfaces import Column, LineTemplate, MailboxState
+from trekd.store.terms import HasFlag
+from trekd.values import DELETED
 
 
 async def status(session: Session, command: Status) -> bytes:
@@ -17,11 +21,11 @@ async def status(session: Session, command: Status) -> bytes:
     if "HIGHESTMODSEQ" in command.items:
         session.enable("CONDSTORE")
     state = await session.store.mailbox(command.mailbox)
-    session.wire.write(status_line(session, state, command.items))
+    session.wire.write(await status_line(session, state, command.items))
     return b"OK STATUS completed"
 
 
-def status_line(session: Session, state: MailboxState, items: Iterable[str]) -> bytes:
+async def status_line(session: Session, state: MailboxState, items: Iterable[str]) -> bytes:
     r"""
     The untagged response; also for LIST-STATUS.
 
@@ -37,6 +41,21 @@ def status_line(session: Session, state: MailboxState, items: Iterable[str]) -> 
         "SIZE": state.octets,
         "HIGHESTMODSEQ": state.modseq,
         "DELETED": state.deleted,
+        "DELETED-STORAGE": await _deleted_octets(session, state) if "DELETED-STORAGE" in items else 0,
         "APPENDLIMIT": session.config.max_message,
     }
     return status_response(state.name, {item: values[item] for item in items})
+
+
+async def _deleted_octets(session: Session, state: MailboxState) -> int:
+    r"""The sizes of the messages with C{\Deleted} together (RFC 9208 §4.1.4)."""
+    if not state.deleted:
+        return 0
+    try:
+        view = (await session.store.open(state.name)).view
+    except NoSuchMailbox:
+        return 0
+    deleted = await session.store.search(view, HasFlag(DELETED))
+    positions = positions_of(view.uids, deleted)
+    sizes = session.store.list_messages(view, positions, LineTemplate((Column.SIZE, b"\n")))
+    return sum([sum(map(int, piece.octets.split())) async for piece in sizes])

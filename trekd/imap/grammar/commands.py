@@ -203,10 +203,12 @@ class Unsubscribe(Command):
 
 
 STATUS_ITEMS = frozenset(
-    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE", "HIGHESTMODSEQ", "DELETED", "APPENDLIMIT"}
+    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "SIZE"}
+    | {"HIGHESTMODSEQ", "DELETED", "DELETED-STORAGE", "APPENDLIMIT"}
 )
 """
-What STATUS can ask for (RFC 3501 §6.3.10, RFC 8438 §3, RFC 7162 §3.1.7, RFC 9051 §6.3.11, RFC 7889 §3).
+What STATUS can ask for (RFC 3501 §6.3.10, RFC 8438 §3, RFC 7162 §3.1.7, RFC 9051 §6.3.11, RFC 9208 §4.1.4, RFC 7889
+§3).
 """
 
 
@@ -269,6 +271,30 @@ class Status(Command):
     name = "STATUS"
     mailbox: MailboxName
     items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GetQuota(Command):
+    """GETQUOTA (RFC 9208 §4.1.1)."""
+
+    name = "GETQUOTA"
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GetQuotaRoot(Command):
+    """GETQUOTAROOT (RFC 9208 §4.1.2)."""
+
+    name = "GETQUOTAROOT"
+    mailbox: MailboxName
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuota(Command):
+    """SETQUOTA (RFC 9208 §4.1.3); which limits it wants is of no matter here."""
+
+    name = "SETQUOTA"
+    root: bytes
 
 
 @dataclass(frozen=True, slots=True)

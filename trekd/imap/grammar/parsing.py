@@ -254,6 +254,27 @@ def _rename(cursor: Cursor, tag: bytes) -> Command:
     return commands.Rename(tag, source, cursor.new_mailbox())
 
 
+def _get_quota(cursor: Cursor, tag: bytes) -> Command:
+    """getquota = "GETQUOTA" SP quota-root-name (RFC 9208 §7)"""
+    cursor.sp()
+    return commands.GetQuota(tag, cursor.astring())
+
+
+def _set_quota(cursor: Cursor, tag: bytes) -> Command:
+    """setquota = "SETQUOTA" SP quota-root-name SP "(" [resource-name SP number64 *(SP ...)] ")" (RFC 9208 §7)"""
+    cursor.sp()
+    root = cursor.astring()
+    cursor.sp()
+
+    def resource() -> None:
+        cursor.atom()
+        cursor.sp()
+        cursor.number64()
+
+    cursor.list_of(resource)
+    return commands.SetQuota(tag, root)
+
+
 def _search(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
     """search = "SEARCH" [search-return-opts] SP search-program (RFC 4466 §3, RFC 4731 §4)"""
     cursor.sp()
@@ -355,6 +376,8 @@ _COMMANDS: dict[str, _Arguments] = {
     "EXAMINE": _examine,
     "EXPUNGE": _bare(commands.Expunge),
     "FETCH": _fetch,
+    "GETQUOTA": _get_quota,
+    "GETQUOTAROOT": _one_mailbox(commands.GetQuotaRoot),
     "ID": _id,
     "IDLE": _bare(commands.Idle),
     "LIST": read_list,
@@ -367,6 +390,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "RENAME": _rename,
     "SEARCH": _search,
     "SELECT": _select,
+    "SETQUOTA": _set_quota,
     "STARTTLS": _bare(commands.StartTLS),
     "STATUS": read_status,
     "STORE": _store,

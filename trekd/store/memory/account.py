@@ -61,6 +61,11 @@ class MemoryAccount:
         self._content = account
         self._store = store
 
+    @property
+    def quota(self) -> int:
+        """Octets; 0 is no limit."""
+        return self._content.quota
+
     def __conform__(self, interface: object) -> MemoryCollections | None:
         """The account's collections, when they are asked for."""
         if interface is not ICollections:

@@ -103,6 +103,11 @@ class SQLiteAccount:
         """The account's collections, when they are asked for."""
         return self._collections if interface is ICollections else None
 
+    @property
+    def quota(self) -> int:
+        """Octets; 0 is no limit."""
+        return self._queue.quota
+
     def limit(self, quota: int) -> None:
         """Set the quota in octets; 0 is no limit."""
         self._queue.quota = quota
