@@ -29,6 +29,9 @@ from trekd.store.terms import BodyText
 CHARACTERS = 512 * 1024
 """How much of a header, and of the rest of a message, is indexed, in folded characters."""
 
+OCTETS = 4 * CHARACTERS
+"""How much of a text in a file is read for it, in octets."""
+
 _VERSION = 1
 _SCHEMA = (
     "CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), known INTEGER NOT NULL, messages INTEGER NOT NULL)"
@@ -223,6 +226,29 @@ def _add_file(index: Database, email: int, path: Path, parts: bytes, reader: Mes
     """Add a large message, of which only the text is read; one that cannot be read has to be asked itself."""
     try:
         with open(path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as octets:
-            _add(index, email, cast(bytes, octets), parts, reader)
+            beginnings = _Beginnings(octets)
+            _add(index, email, cast(bytes, beginnings), parts, reader)
+            is_whole = not beginnings.were_cut
     except OSError:
+        is_whole = False
+    if not is_whole:
         index.execute("INSERT OR REPLACE INTO partial (email) VALUES (?)", (email,))
+
+
+class _Beginnings:
+    """
+    The octets of a file, of any stretch no more than L{OCTETS}: a long text is indexed by its beginning in any case.
+
+    @ivar were_cut: whether a stretch was longer.
+    """
+
+    def __init__(self, octets: mmap) -> None:
+        self._octets = octets
+        self.were_cut = False
+
+    def __getitem__(self, stretch: slice) -> bytes:
+        start, stop, _ = stretch.indices(len(self._octets))
+        if stop - start > OCTETS:
+            self.were_cut = True
+            stop = start + OCTETS
+        return self._octets[start:stop]

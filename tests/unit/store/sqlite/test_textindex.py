@@ -136,6 +136,18 @@ def test_only_the_beginning_of_a_long_text_is_indexed(
     assert search(site, AllOf((BodyText("yyy"), Not(BodyText("needle"))))) == [3]
 
 
+def test_only_the_beginning_of_a_large_file_is_read(
+    site: Site, asked: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few characters it decodes to; the rest is found by asking the message."""
+    monkeypatch.setattr(textindex, "OCTETS", 6000)
+    fill(site, "first " + "x" * 10_000 + " needle", "first " + "x" * 4500 + " needle")
+    index(site)
+    assert search(site, BodyText("needle")) == [1, 2]
+    assert len(asked) == 1
+    assert ask(site, "first").found[BodyText("first")] != []
+
+
 def test_messages_in_files(site: Site, asked: list[bytes]) -> None:
     """One that cannot be read now is asked later."""
     fill(site, "x" * 5000 + " needle one", "x" * 5000 + " needle two")
