@@ -169,6 +169,10 @@ class IMAPProtocol(imap4.IMAP4Server):
             waiting.callback(None)
             self.flush()
 
+    def attend(self) -> None:
+        """See L{Wire<trekd.imap.wire.Wire>}."""
+        self._pump()
+
     def _pump(self) -> None:
         """Take events while there are any and somebody wants them."""
         if self._is_pumping:
@@ -177,6 +181,7 @@ class IMAPProtocol(imap4.IMAP4Server):
         try:
             while self._wants_event() and (event := self._pull()) is not None:
                 self._take(event)
+            self._announce()
         except Exception:
             self.log.failure("IMAP session {session} failed", session=self.session, peer=self.peer)
             self._bye(SERVER_BUG.text)
@@ -208,6 +213,15 @@ class IMAPProtocol(imap4.IMAP4Server):
         if pending is not None:
             self._is_running = True
             ensureDeferred(pending).addBoth(self._command_ended)  # type: ignore[arg-type]
+
+    def _announce(self) -> None:
+        """Announce what happened, when no command runs to do that."""
+        session = self._session
+        if session is None or self._is_running or self._is_closed or self._output.is_paused:
+            return
+        if session.has_news_between_commands():
+            self._is_running = True
+            ensureDeferred(session.announce_between_commands()).addBoth(self._command_ended)
 
     def _command_ended(self, result: object) -> None:
         self._is_running = False

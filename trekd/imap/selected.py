@@ -20,6 +20,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.sequence import SequenceSet
@@ -28,6 +29,7 @@ from trekd.imap.vanished import absent, among, runs, vanished
 from trekd.imap.wire import Wire, send_listing
 from trekd.store.interfaces import (
     Column,
+    Extract,
     IAccountStore,
     LineTemplate,
     MailboxChanges,
@@ -41,6 +43,22 @@ Positions = tuple[range, ...]
 
 _LOOK_ANYWAY = 60.0
 """Seconds after which the store is asked without any hint: a hint may be lost."""
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """
+    What is told of changes in the selected mailbox.
+
+    @ivar flags: whether flags that others change.
+    @ivar arrived: what to tell of new messages beside their number, as a template's items.
+    """
+
+    flags: bool = True
+    arrived: tuple[bytes | Column | Extract, ...] = ()
+
+
+EVERYTHING = Told()
+"""What a client is told that asked for nothing else (RFC 3501 §5.2)."""
 
 _FLAGS = (b"* ", Column.SEQ, b" FETCH (FLAGS ", Column.FLAGS, b")\r\n")
 _UID_MODSEQ = (b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" MODSEQ (", Column.MODSEQ, b"))\r\n")
@@ -58,17 +76,21 @@ class SelectedMailbox:
     @ivar recent_from: messages from this UID on are C{\Recent} in this session; 0 for none.
     @ivar saved: UIDs that the last SEARCH with SAVE found, gone ones among them (RFC 5182 §2.1).
     @ivar keywords: those the client was told of.
+    @ivar owes_answer: L{must_tell} was called since the last announcement.
     """
 
     __slots__ = (
-        "_checked",
+            "_checked",
+        "_flags_told",
         "_hinted",
         "_modseq",
+        "_own",
         "_top",
         "_withheld",
         "enabled",
         "keywords",
         "name",
+        "owes_answer",
         "read_only",
         "recent_from",
         "saved",
@@ -96,6 +118,9 @@ class SelectedMailbox:
         self.saved = array("I")
         self._modseq: int = selection.view.modseq
         self._top = selection.state.uid_next - 1
+        self._flags_told: int = selection.view.modseq
+        self._own = array("I")
+        self.owes_answer = False
         self._hinted = 0
         self._withheld = False
         self._checked = now
@@ -170,6 +195,8 @@ class SelectedMailbox:
         @param changes: what C{change_flags} returned.
         """
         if changes.previous == self._modseq:
+            if self._flags_told == self._modseq:
+                self._flags_told = changes.view.modseq
             self._modseq = changes.view.modseq
         elif changes.view.modseq > self._modseq:
             self.must_look()
@@ -178,16 +205,26 @@ class SelectedMailbox:
         """Let the next L{announce} ask the store, hint or not."""
         self._checked = float("-inf")
 
-    async def announce(self, wire: Wire, expunge: bool, uid: bool) -> None:
+    def must_tell(self) -> None:
+        """A command of this session took messages out: the next L{announce} is its answer."""
+        self.must_look()
+        self.owes_answer = True
+
+    def own_arrivals(self, uids: array[int]) -> None:
+        """Take note of messages that this session put here: nothing but their number is news to the client."""
+        self._own = self._own + uids
+
+    async def announce(self, wire: Wire, expunge: bool, uid: bool, told: Told = EVERYTHING) -> None:
         """
         Tell the client what happened.
 
         @param expunge: whether EXPUNGE responses are allowed now (RFC 3501 §7.4.1).
         @param uid: whether FETCH responses must have the UID (RFC 3501 §6.4.8).
+        @param told: what the client wants to know; flags that it is not told of now are kept for later.
         @raise NoSuchMailbox: it was deleted.
         """
         self.must_look()
-        changes = await self.store.changes(self.id, ModSeq(self._modseq))
+        changes = await self.store.changes(self.id, ModSeq(self._flags_told if told.flags else self._modseq))
         arrived = self._arrivals(changes.view.uids)
         changed = changes.changed[: bisect_right(changes.changed, self._top)]
         if arrived and not self.read_only:
@@ -197,9 +234,24 @@ class SelectedMailbox:
         if arrived:
             wire.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(self.view.uids), self.recent))
         self.announce_keywords(wire, changes.keywords)
-        if changed:
+        if changed and told.flags:
             await self.tell_flags(wire, self.positions_of(changed), uid)
+        if arrived and told.arrived:
+            await self._tell_arrivals(wire, arrived, told.arrived)
+        self._own = array("I")
+        self.owes_answer = False
         self._modseq = changes.view.modseq
+        if told.flags:
+            self._flags_told = self._modseq
+
+    async def _tell_arrivals(
+        self, wire: Wire, arrived: array[int], items: tuple[bytes | Column | Extract, ...]
+    ) -> None:
+        """Write a FETCH response for each new message that others brought (RFC 5465 §5.2)."""
+        own = set(self._own)
+        positions = self.positions_of(array("I", (uid for uid in arrived if uid not in own)))
+        template = LineTemplate(items, self.recent_from)
+        await send_listing(wire, self.store.list_messages(self.view, positions, template))
 
     def _arrivals(self, uids: array[int]) -> array[int]:
         """The UIDs that the client never heard of."""

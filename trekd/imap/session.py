@@ -17,16 +17,17 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from trekd.config.schema import IMAPConfig
-from trekd.errors import NoSuchMailbox
+from trekd.errors import NoSuchMailbox, Unavailable
 from trekd.imap.capabilities import after_login, before_login
 from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.fragments import CommandOctets
+from trekd.imap.notifications import OVERFLOW, Notifications
 from trekd.imap.responses import SERVER_BUG, answer, highest_modseq
-from trekd.imap.selected import SelectedMailbox
+from trekd.imap.selected import EVERYTHING, SelectedMailbox
 from trekd.imap.wire import Hangup, Wire
 from trekd.portal.interfaces import ILease, IMailUser, IMechanisms, Logout
 from trekd.store.interfaces import IAccountStore, IStore
-from trekd.values import MailboxId, ModSeq
+from trekd.values import MailboxId, MailboxName, ModSeq
 
 _LOG = Logger()
 
@@ -63,6 +64,7 @@ class Session:
     @ivar login_failures: wrong passwords on this connection.
     @ivar is_idling: in IDLE.
     @ivar enabled: the extensions that the client turned on.
+    @ivar notifications: what the client is told of unasked, C{None} before its first NOTIFY.
     @ivar next_command: a command read where something else was expected, to be run before further input.
     """
 
@@ -76,6 +78,7 @@ class Session:
         "lease",
         "login_failures",
         "next_command",
+        "notifications",
         "selected",
         "services",
         "state",
@@ -99,6 +102,7 @@ class Session:
         self.login_failures = 0
         self.is_idling = False
         self.next_command: CommandOctets | None = None
+        self.notifications: Notifications | None = None
         self._logout: Logout | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -140,6 +144,7 @@ class Session:
 
     def leave(self) -> None:
         """The connection is gone: give back what the session holds."""
+        self.notifications = None
         self.deselect()
         self.state = State.LOGOUT
         logout, self._logout = self._logout, None
@@ -167,28 +172,55 @@ class Session:
 
     def deselect(self) -> None:
         """Leave the selected state, if it is that."""
-        unsubscribe, self._unsubscribe = self._unsubscribe, None
-        if unsubscribe is not None:
-            unsubscribe()
+        if self.notifications is None:
+            unsubscribe, self._unsubscribe = self._unsubscribe, None
+            if unsubscribe is not None:
+                unsubscribe()
         if self.selected is not None:
             self.selected = None
             self.state = State.AUTHENTICATED
 
     def _store_changed(self, mailbox: MailboxId, modseq: ModSeq) -> None:
-        selected = self.selected
-        if selected is not None and mailbox == selected.id and selected.hint(modseq) and self.is_idling:
+        selected, notifications = self.selected, self.notifications
+        is_news = selected is not None and mailbox == selected.id and selected.hint(modseq)
+        if notifications is not None:
+            is_news = notifications.hint(mailbox) or is_news
+            if is_news and not self.is_idling:
+                self.wire.attend()
+        if is_news and self.is_idling:
             self.wire.wake()
 
     def has_news(self, expunge: bool) -> bool:
         """Whether L{announce} may have something to say."""
+        notifications = self.notifications
+        if notifications is not None and notifications.is_stale and self.state is not State.LOGOUT:
+            return True
         selected = self.selected
         if selected is None or self.state is not State.SELECTED:
             return False
+        if notifications is not None and notifications.selected is None:
+            return selected.owes_answer
         return selected.needs_announcement(expunge, self.wire.now())
+
+    def has_news_between_commands(self) -> bool:
+        """Whether a client that asked for notifications is owed some while no command runs (RFC 5465 §3.1)."""
+        notifications = self.notifications
+        if notifications is None or notifications.is_resting:
+            return False
+        return self.has_news(expunge=not notifications.delays_expunges)
+
+    async def announce_between_commands(self) -> None:
+        """Tell what L{has_news_between_commands} found; a store that cannot be read is asked with the next hint."""
+        notifications = self.notifications
+        if notifications is not None:
+            try:
+                await self.announce(expunge=not notifications.delays_expunges, uid=True)
+            except Unavailable:
+                notifications.rest()
 
     async def announce(self, expunge: bool, uid: bool) -> None:
         """
-        Tell the client what happened in its mailbox.
+        Tell the client what happened in its mailbox, and in others when it asked for that.
 
         When the mailbox is gone, the session ends with BYE (RFC 2180 §3.3): a client that is told nothing
         would go on with sequence numbers that mean nothing.
@@ -196,12 +228,39 @@ class Session:
         @param expunge: whether EXPUNGE responses are allowed now.
         @param uid: whether FETCH responses must have the UID.
         """
-        try:
-            await self.mailbox.announce(self.wire, expunge, uid)
-        except NoSuchMailbox:
-            self.deselect()
-            self.bye(b"The selected mailbox was deleted")
-            raise Hangup from None
+        notifications = self.notifications
+        if self.selected is not None:
+            # What a client's own command did it is told of, whatever it asked for.
+            wanted = notifications.selected if notifications is not None else EVERYTHING
+            if wanted is not None or self.selected.owes_answer:
+                try:
+                    await self.selected.announce(
+                        self.wire, expunge, uid or notifications is not None, wanted or EVERYTHING
+                    )
+                except NoSuchMailbox:
+                    self.deselect()
+                    self.bye(b"The selected mailbox was deleted")
+                    raise Hangup from None
+        if notifications is not None and notifications.is_stale:
+            await self._announce_others(notifications)
+
+    def caused(self, name: MailboxName, arrived: int = 0, gone: int = 0) -> None:
+        """The client's command changed another mailbox's counters so: that is no news to it (RFC 5465 §5)."""
+        if self.notifications is not None:
+            self.notifications.cause_counters(name, arrived, gone)
+
+    def caused_names(self, *names: MailboxName) -> None:
+        """The client's command made, removed, renamed, subscribed or unsubscribed these names."""
+        if self.notifications is not None:
+            self.notifications.cause_names(*names)
+
+    async def _announce_others(self, notifications: Notifications) -> None:
+        selected = self.selected.id if self.selected is not None else None
+        news = await notifications.news(self.store, selected, self.enabled)
+        if news is None:
+            self.notifications = Notifications(())
+            news = OVERFLOW
+        self.wire.write(news)
 
     def enable(self, capability: str) -> bool:
         """

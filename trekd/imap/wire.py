@@ -64,6 +64,9 @@ class Wire(Protocol):
     def wake(self) -> None:
         """Let L{next_event} return C{None}, the one that waits or the next."""
 
+    def attend(self) -> None:
+        """Let the session announce what happened as soon as no command runs."""
+
     def heartbeat(self) -> bool:
         """Send an untagged OK, unless the client is behind with reading; whether it was sent."""
 

@@ -482,6 +482,9 @@ class IAccountStore(Interface):
 
 ChangeListener = Callable[[MailboxId, ModSeq], None]
 
+NO_MAILBOX = MailboxId("")
+"""Stands for the account itself where a change is of no mailbox: a name without one was subscribed, for example."""
+
 
 class IStore(Interface):
     """All accounts.  Made by L{IStoreProvider}; ended by L{close}."""
@@ -506,7 +509,8 @@ class IStore(Interface):
     def subscribe(principal: PrincipalId, listener: ChangeListener) -> Callable[[], None]:
         """
         Call C{listener}, in the reactor's thread, after each commit that changed one of the account's
-        mailboxes: a hint, which may be lost or come twice, never before the commit.
+        mailboxes, or its subscriptions (L{NO_MAILBOX}): a hint, which may be lost or come twice, never before the
+        commit.
 
         @return: call it to end the subscription.
         """

@@ -58,6 +58,8 @@ async def append(session: Session, request: AppendRequest) -> bytes:
     selected = session.selected
     if selected is not None and selected.id == appended.mailbox:
         selected.must_look()
+        selected.own_arrivals(appended.uids)
+    session.caused(command.mailbox, arrived=len(appended.uids))
     return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
 
 

@@ -30,6 +30,8 @@ async def copy(session: Session, command: Copy) -> bytes:
         return bytes(TRY_CREATE)
     if command.mailbox == selected.name:
         selected.must_look()
+        selected.own_arrivals(copied.target)
+    session.caused(command.mailbox, arrived=len(copied.target))
     if not copied.source:
         return b"OK Nothing to copy" if command.uid else EXPUNGE_ISSUED
     return b"OK [" + _copyuid(copied) + b"] COPY completed"
@@ -49,7 +51,8 @@ async def move(session: Session, command: Move) -> bytes:
         moved = await session.store.move(selected.view, positions, command.mailbox)
     except NoSuchMailbox:
         return bytes(TRY_CREATE)
-    selected.must_look()
+    selected.must_tell()
+    session.caused(command.mailbox, arrived=len(moved.target))
     if not moved.source:
         return b"OK Nothing to move" if command.uid else EXPUNGE_ISSUED
     session.wire.write(b"* OK [" + _copyuid(moved) + b"] Moved\r\n")

@@ -15,7 +15,7 @@ async def expunge(session: Session, command: Expunge) -> bytes:
     if selected.read_only:
         raise NotPermitted
     removed = await session.store.expunge(selected.id)
-    selected.must_look()
+    selected.must_tell()
     return await completed(session, b"EXPUNGE completed") if removed else b"OK EXPUNGE completed"
 
 
@@ -27,7 +27,7 @@ async def uid_expunge(session: Session, command: UidExpunge) -> bytes:
     uids = selected.uids(command.uids)
     if not uids or not await session.store.expunge(selected.id, uids):
         return b"OK UID EXPUNGE completed"
-    selected.must_look()
+    selected.must_tell()
     return await completed(session, b"UID EXPUNGE completed")
 
 

@@ -57,7 +57,7 @@ async def fetch(session: Session, command: Fetch) -> bytes:
     attributes = command.attributes
     if _sets_seen(selected, attributes) and await _set_seen(session, positions):
         attributes = with_flags(attributes, session.enabled)
-    template = LineTemplate(_items(attributes), selected.recent_from)
+    template = LineTemplate(template_items(attributes), selected.recent_from)
     told = await send_listing(session.wire, session.store.list_messages(selected.view, positions, template))
     if told < sum(map(len, positions)):
         selected.must_look()
@@ -111,7 +111,7 @@ async def _set_seen(session: Session, positions: Positions) -> bool:
 # --- The template ---------------------------------------------------------------------------------
 
 
-def _items(attributes: tuple[FetchAttribute, ...]) -> tuple[bytes | Column | Extract, ...]:
+def template_items(attributes: tuple[FetchAttribute, ...]) -> tuple[bytes | Column | Extract, ...]:
     """One FETCH response, with neighbouring octets joined."""
     items: list[bytes | Column | Extract] = [b"* ", Column.SEQ]
     before = b" FETCH ("

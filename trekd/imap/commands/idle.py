@@ -50,7 +50,8 @@ async def _announce(session: Session) -> None:
     try:
         await session.announce(expunge=True, uid=False)
     except Unavailable:
-        session.mailbox.must_look()
+        if session.selected is not None:
+            session.selected.must_look()
 
 
 def _ended(session: Session, event: Event) -> bytes:

@@ -8,7 +8,7 @@ C{\NonExistent} in the extended one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trekd.errors import SyntaxFault
@@ -17,58 +17,8 @@ from trekd.imap.grammar.commands import List, Lsub, XList
 from trekd.imap.grammar.names import ListPattern, list_pattern
 from trekd.imap.grammar.writing import list_response
 from trekd.imap.session import Session
-from trekd.store.interfaces import MailboxState
+from trekd.imap.tree import Tree, above, ordered, read_tree
 from trekd.values import MailboxName
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """
-    All names of an account at one time.
-
-    @ivar mailboxes: by name, INBOX first.
-    @ivar subscribed: names subscribed to, with and without a mailbox.
-    @ivar parents: names with a mailbox below them.
-    """
-
-    mailboxes: dict[MailboxName, MailboxState]
-    subscribed: frozenset[MailboxName]
-    parents: frozenset[MailboxName]
-
-    def names(self) -> list[MailboxName]:
-        """Every mailbox and every name above one."""
-        missing = sorted(self.parents - self.mailboxes.keys())
-        return [*self.mailboxes, *missing]
-
-    def attributes(self, name: MailboxName, absent: Sequence[str]) -> list[str]:
-        """What every LIST shows of a name, C{absent} when it is no mailbox."""
-        state = self.mailboxes.get(name)
-        children = "\\HasChildren" if name in self.parents else "\\HasNoChildren"
-        return [children, *state.special_use] if state is not None else [*absent, children]
-
-
-async def _tree(session: Session) -> _Tree:
-    states = await session.store.mailboxes()
-    subscriptions = await session.store.subscriptions()
-    mailboxes = {state.name: state for state in states}
-    return _Tree(mailboxes, frozenset(subscriptions), frozenset(_above(mailboxes)))
-
-
-def _above(names: Iterable[MailboxName]) -> set[MailboxName]:
-    """All names above those given."""
-    above: set[MailboxName] = set()
-    for name in names:
-        parent = name.parent
-        while parent is not None and parent not in above:
-            above.add(parent)
-            parent = parent.parent
-    return above
-
-
-def _ordered(names: Iterable[MailboxName]) -> list[MailboxName]:
-    """INBOX first, the others by name."""
-    return sorted(names, key=lambda name: (not name.is_inbox, name.text))
-
 
 # --- LIST -----------------------------------------------------------------------------------------
 
@@ -81,7 +31,7 @@ async def list_mailboxes(session: Session, command: List) -> bytes:
     if "RECURSIVEMATCH" in command.selection and not command.selection - {"RECURSIVEMATCH", "REMOTE"}:
         raise SyntaxFault("another selection option beside RECURSIVEMATCH")
     patterns = tuple(list_pattern(command.reference, pattern) for pattern in command.patterns if pattern)
-    query = _Query.of(command, await _tree(session), patterns)
+    query = _Query.of(command, await read_tree(session.store), patterns)
     lines = [await _line(session, query, name) for name in query.candidates() if query.matches(name)]
     session.wire.write(b"".join(lines))
     return b"OK LIST completed"
@@ -97,13 +47,13 @@ class _Query:
     """
 
     command: List
-    tree: _Tree
+    tree: Tree
     patterns: tuple[ListPattern, ...]
     chosen: frozenset[MailboxName] | None
     informed: frozenset[MailboxName]
 
     @classmethod
-    def of(cls, command: List, tree: _Tree, patterns: tuple[ListPattern, ...]) -> _Query:
+    def of(cls, command: List, tree: Tree, patterns: tuple[ListPattern, ...]) -> _Query:
         """Apply the selection options (RFC 5258 §3.1, RFC 6154 §2)."""
         if not command.selection - {"REMOTE"}:
             return cls(command, tree, patterns, None, frozenset())
@@ -114,12 +64,12 @@ class _Query:
             chosen &= {name for name, state in tree.mailboxes.items() if state.special_use}
         informed: set[MailboxName] = set()
         if "RECURSIVEMATCH" in command.selection:
-            informed = _above(name for name in chosen if not _matches(patterns, name))
+            informed = above(name for name in chosen if not _matches(patterns, name))
         return cls(command, tree, patterns, frozenset(chosen), frozenset(informed))
 
     def candidates(self) -> list[MailboxName]:
         """The names to be listed if they match, in order."""
-        return _ordered(self.tree.names() if self.chosen is None else self.chosen | self.informed)
+        return ordered(self.tree.names() if self.chosen is None else self.chosen | self.informed)
 
     def matches(self, name: MailboxName) -> bool:
         """Whether one of the patterns matches."""
@@ -163,16 +113,16 @@ async def lsub(session: Session, command: Lsub) -> bytes:
         session.wire.write(list_response(["\\Noselect"], None, response="LSUB"))
         return b"OK LSUB completed"
     pattern = list_pattern(command.reference, command.pattern)
-    tree = await _tree(session)
-    above = _above(tree.subscribed) - tree.subscribed if "%" in pattern.text else set()
-    for name in _ordered(tree.subscribed | above):
+    tree = await read_tree(session.store)
+    superior = above(tree.subscribed) - tree.subscribed if "%" in pattern.text else set()
+    for name in ordered(tree.subscribed | superior):
         if pattern.matches(name):
-            attributes = ["\\Noselect"] if name in above else _subscribed_attributes(tree, name)
+            attributes = ["\\Noselect"] if name in superior else _subscribed_attributes(tree, name)
             session.wire.write(list_response(attributes, name, response="LSUB"))
     return b"OK LSUB completed"
 
 
-def _subscribed_attributes(tree: _Tree, name: MailboxName) -> list[str]:
+def _subscribed_attributes(tree: Tree, name: MailboxName) -> list[str]:
     state = tree.mailboxes.get(name)
     return list(state.special_use) if state is not None else []
 
@@ -183,8 +133,8 @@ async def xlist(session: Session, command: XList) -> bytes:
         session.wire.write(list_response(["\\Noselect"], None, response="XLIST"))
         return b"OK XLIST completed"
     pattern = list_pattern(command.reference, command.pattern)
-    tree = await _tree(session)
-    for name in _ordered(tree.names()):
+    tree = await read_tree(session.store)
+    for name in ordered(tree.names()):
         if pattern.matches(name):
             attributes = tree.attributes(name, ("\\Noselect",))
             if name.is_inbox:

@@ -22,6 +22,7 @@ async def create(session: Session, command: Create) -> bytes:
     if uses and not await _can_use(session, uses):
         return _USE_REFUSED
     await session.store.create(command.mailbox, uses)
+    session.caused_names(command.mailbox)
     return b"OK CREATE completed"
 
 
@@ -46,22 +47,26 @@ async def delete(session: Session, command: Delete) -> bytes:
             session.wire.write(b"* OK [CLOSED] The selected mailbox was deleted\r\n")
     else:
         await session.store.delete(command.mailbox)
+    session.caused_names(command.mailbox)
     return b"OK DELETE completed"
 
 
 async def rename(session: Session, command: Rename) -> bytes:
     """Rename a mailbox with its inferior ones; INBOX is emptied into the new one."""
     await session.store.rename(command.source, command.target)
+    session.caused_names(command.source, command.target)
     return b"OK RENAME completed"
 
 
 async def subscribe(session: Session, command: Subscribe) -> bytes:
     """Add a name to the subscriptions, whether there is such a mailbox or not."""
     await session.store.subscribe(command.mailbox)
+    session.caused_names(command.mailbox)
     return b"OK SUBSCRIBE completed"
 
 
 async def unsubscribe(session: Session, command: Unsubscribe) -> bytes:
     """Remove a name from the subscriptions."""
     await session.store.unsubscribe(command.mailbox)
+    session.caused_names(command.mailbox)
     return b"OK UNSUBSCRIBE completed"

@@ -99,7 +99,7 @@ async def close(session: Session, command: Close) -> bytes:
     selected = session.mailbox
     session.deselect()
     if not selected.read_only:
-        await session.store.expunge(selected.id)
+        session.caused(selected.name, gone=len(await session.store.expunge(selected.id)))
     return b"OK CLOSE completed"
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from trekd.imap.grammar.fetch import FetchAttribute
+from trekd.imap.grammar.notify import Wishes
 from trekd.imap.grammar.search import Criterion
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.values import Flag, MailboxName
@@ -327,6 +328,14 @@ class Idle(Command):
     """IDLE (RFC 2177 §3)."""
 
     name = "IDLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify(Command):
+    """NOTIFY (RFC 5465 §3.1)."""
+
+    name = "NOTIFY"
+    wishes: Wishes
 
 
 # --- Selected state (RFC 3501 §6.4) ---------------------------------------------------------------

@@ -19,6 +19,7 @@ from trekd.imap.grammar.criteria import DEFAULT_CODEC, charset_codec, search_key
 from trekd.imap.grammar.fetch import FetchItem
 from trekd.imap.grammar.listing import read_list, read_lsub, read_status, read_xlist
 from trekd.imap.grammar.modifiers import fetch_modifiers, select_parameters, store_modifier
+from trekd.imap.grammar.notify import read_wishes
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
 from trekd.values import SPECIAL_USES, Flag, MailboxName
 
@@ -254,6 +255,11 @@ def _rename(cursor: Cursor, tag: bytes) -> Command:
     return commands.Rename(tag, source, cursor.new_mailbox())
 
 
+def _notify(cursor: Cursor, tag: bytes) -> Command:
+    """notify = "NOTIFY" SP (notify-set / notify-none) (RFC 5465 §8)"""
+    return commands.Notify(tag, read_wishes(cursor))
+
+
 def _get_quota(cursor: Cursor, tag: bytes) -> Command:
     """getquota = "GETQUOTA" SP quota-root-name (RFC 9208 §7)"""
     cursor.sp()
@@ -387,6 +393,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "MOVE": _move,
     "NAMESPACE": _bare(commands.Namespace),
     "NOOP": _bare(commands.Noop),
+    "NOTIFY": _notify,
     "RENAME": _rename,
     "SEARCH": _search,
     "SELECT": _select,

@@ -74,6 +74,7 @@ def list_response(
     *,
     response: str = "LIST",
     child_info: Sequence[str] = (),
+    old_name: MailboxName | None = None,
     utf8: bool = False,
 ) -> bytes:
     """
@@ -82,12 +83,15 @@ def list_response(
     @param attributes: C{\\HasChildren}, C{\\Sent} and so on, with backslash.
     @param name: C{None} for the answer to the pattern C{""}, which tells the delimiter.
     @param child_info: selection options that inferior mailboxes matched (C{CHILDINFO}).
+    @param old_name: what a renamed mailbox was called (C{OLDNAME}, RFC 5465 §5.4).
     """
     listed = b'""' if name is None else mailbox(name, utf8)
     tokens = [response.encode("ascii"), parenthesised(attribute.encode("ascii") for attribute in attributes)]
     tokens += [b'"' + MailboxName.DELIMITER.encode("ascii") + b'"', listed]
     if child_info:
         tokens.append(b'("CHILDINFO" ' + parenthesised(map(string, child_info)) + b")")
+    if old_name is not None:
+        tokens.append(b'("OLDNAME" (' + mailbox(old_name, utf8) + b"))")
     return untagged(*tokens)
 
 

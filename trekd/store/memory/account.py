@@ -16,6 +16,7 @@ from trekd.errors import LimitReached, NotPermitted
 from trekd.store.collections import ICollections
 from trekd.store.feed import ChangeFeed
 from trekd.store.interfaces import (
+    NO_MAILBOX,
     Appended,
     Copied,
     FlagOperation,
@@ -102,12 +103,13 @@ class MemoryAccount:
         account = self._account()
         plan = plan_renaming(source, target, account.by_name)
         account.require_room(len(plan.create))
-        for name in plan.create:
-            self._publish(account.make(name, (), self._now()))
+        touched = [account.make(name, (), self._now()) for name in plan.create]
         for old, new in plan.moves:
             mailbox = account.by_name.pop(old)
             mailbox.name = new
             account.by_name[new] = mailbox
+            touched.append(mailbox)
+        for mailbox in touched:
             self._publish(mailbox)
         if source.is_inbox:
             self._transfer(account.named(INBOX), tuple(account.named(INBOX).messages.values()), account.named(target))
@@ -118,10 +120,12 @@ class MemoryAccount:
         if name not in account.subscribed and len(account.subscribed) >= account.limits.mailboxes:
             raise LimitReached("subscriptions")
         account.subscribed.add(name)
+        self._publish_name(name)
 
     async def unsubscribe(self, name: MailboxName) -> None:
         """Remove a name from the subscriptions."""
         self._account().subscribed.discard(name)
+        self._publish_name(name)
 
     async def subscriptions(self) -> tuple[MailboxName, ...]:
         """Subscribed names, sorted."""
@@ -288,6 +292,11 @@ class MemoryAccount:
 
     def _publish(self, mailbox: Mailbox) -> None:
         self._store.feed.publish(self.principal, mailbox.id, mailbox.modseq)
+
+    def _publish_name(self, name: MailboxName) -> None:
+        mailbox = self._content.by_name.get(name)
+        feed, modseq = self._store.feed, self._content.modseq
+        feed.publish(self.principal, NO_MAILBOX if mailbox is None else mailbox.id, modseq)
 
     def _lines(self, view: MailboxView, positions: tuple[range, ...], template: LineTemplate) -> Iterator[bytes]:
         mailbox = self._account().by_id.get(view.mailbox)

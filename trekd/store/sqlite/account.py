@@ -20,6 +20,7 @@ from trekd.errors import NoSuchMailbox
 from trekd.store.collections import ICollections
 from trekd.store.feed import ChangeFeed
 from trekd.store.interfaces import (
+    NO_MAILBOX,
     Appended,
     Copied,
     FlagOperation,
@@ -354,6 +355,8 @@ class SQLiteAccount:
             self._around.feed.tell(self.principal, mailbox, ModSeq(modseq))
         for state in committed.states:
             self._around.feed.tell(self.principal, state.id, state.modseq)
+        if committed.is_account_changed:
+            self._around.feed.tell(self.principal, NO_MAILBOX, ModSeq(0))
 
     @staticmethod
     def _update(states: States, committed: Committed) -> None:

@@ -90,6 +90,7 @@ class Committed:
     @ivar arrived: the first new UID of mailboxes that got messages.
     @ivar shelves: every collection that changed; those of them that are gone are in C{shelves_gone}.
     @ivar freed: identifiers of messages whose files can be removed.
+    @ivar is_account_changed: something of the account changed that is no mailbox's.
     """
 
     results: tuple[tuple[Operation[Any], object], ...]
@@ -99,6 +100,7 @@ class Committed:
     freed: tuple[str, ...] = ()
     shelves: tuple[CollectionState, ...] = ()
     shelves_gone: tuple[CollectionId, ...] = ()
+    is_account_changed: bool = False
 
 
 class Batch:
@@ -151,6 +153,7 @@ class Batch:
             tuple(objectid for transaction in done for objectid in transaction.freed),
             shelved,
             tuple(collections.difference(state.id for state in shelved)),
+            any(transaction.is_account_changed for transaction in done),
         )
 
     def _applied(self, begin: Callable[[], Transaction]) -> list[Transaction]:

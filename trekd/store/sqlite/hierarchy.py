@@ -100,6 +100,7 @@ def subscriptions(database: Database) -> tuple[MailboxName, ...]:
 def _touch_named(transaction: Transaction, name: MailboxName) -> None:
     rows = transaction.database.rows("SELECT id FROM mailbox WHERE name = ?", (name.text,))
     transaction.touched.update((row, None) for (row,) in rows)
+    transaction.is_account_changed = transaction.is_account_changed or not rows
 
 
 def _names(database: Database) -> set[MailboxName]:

@@ -38,6 +38,7 @@ class Transaction:
     @ivar touched: row numbers of the mailboxes that it changed, with the state it left them in where it knows that.
     @ivar deleted: mailboxes that it deleted, with the modification sequence of that.
     @ivar arrived: the first new UID of mailboxes that got messages.
+    @ivar is_account_changed: it changed something of the account that is no mailbox's.
     @ivar shelves: collections that it changed, made or removed.
     @ivar freed: identifiers of messages whose files are not needed when the commit is made.
     """
@@ -53,6 +54,7 @@ class Transaction:
     arrived: dict[MailboxId, int] = field(default_factory=dict)
     shelves: set[CollectionId] = field(default_factory=set)
     freed: list[str] = field(default_factory=list)
+    is_account_changed: bool = False
 
     def next_modseq(self, octets: int = 0, messages: int = 0) -> int:
         """A modification sequence for one change, which counts so much more (or less) against the quota."""
