@@ -13,6 +13,7 @@ Providers that keep what they store have L{DurableStoreContract} too.
 from __future__ import annotations
 
 from tests.contract.store_accounts import AccountRules, Durability
+from tests.contract.store_annotations import AnnotationRules
 from tests.contract.store_changes import ChangeRules
 from tests.contract.store_listing import ListingRules
 from tests.contract.store_mailboxes import MailboxRules
@@ -20,7 +21,9 @@ from tests.contract.store_messages import MessageRules
 from tests.contract.store_search import SearchRules
 
 
-class StoreContract(AccountRules, MailboxRules, MessageRules, ChangeRules, ListingRules, SearchRules):
+class StoreContract(
+    AccountRules, MailboxRules, AnnotationRules, MessageRules, ChangeRules, ListingRules, SearchRules
+):
     """What every store does."""
 
 

@@ -56,6 +56,7 @@ async def fill(account: IAccountStore) -> None:
     await account.create(MailboxName("Projects/Überblick"), ("\\Important",))
     await account.subscribe(MailboxName("Projects/Überblick"))
     await account.unsubscribe(MailboxName("Junk"))
+    await account.annotate((await account.mailbox(INBOX)).id, {"/private/comment": b"\0one"})
     date = datetime(1996, 7, 17, 2, 44, 25, tzinfo=timezone(timedelta(hours=-7)))
     small = [
         NewMessage(b"Subject: one\r\nDate: Wed, 17 Jul 1996 02:23:25 -0700\r\n\r\nfirst\0 \xff\r\n", b"", flags, date)

@@ -94,6 +94,8 @@ def test_old_account_is_opened(version: int, tmp_path: Path, reactor: PumpedReac
     shelf = ICollections(alice)
     if version >= 2:
         reactor.run(see_collections(shelf))
+    kept = {"/private/comment": b"\0one"} if version >= 3 else {}
+    assert reactor.run(alice.annotations()).get(reactor.run(alice.mailbox(INBOX)).id, {}) == kept
     new = reactor.run(shelf.create_collection(NewCollection("new", CollectionKind.ADDRESS_BOOK)))
     assert reactor.run(shelf.put(new.id, NewItem("card", b"x"))).state.size == 1
     view = reactor.run(alice.open(INBOX)).view

@@ -9,22 +9,23 @@ a difference that is exactly that is passed over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.notify import MESSAGE_EVENTS, SELECTED_FILTERS, EventGroup, NotifyEvent, NotifyFilter
-from trekd.imap.grammar.writing import list_response, status_response
+from trekd.imap.grammar.writing import list_response, metadata_changed, status_response
 from trekd.imap.selected import Told
 from trekd.imap.tree import Tree
 from trekd.store.interfaces import NO_MAILBOX, IAccountStore, MailboxState
-from trekd.values import MailboxId, MailboxName
+from trekd.values import MailboxId, MailboxName, ModSeq
 
 MOST_LINES = 1000
 """More than that at once is an overflow (RFC 5465 §5.8)."""
 
 OVERFLOW = b"* OK [NOTIFICATIONOVERFLOW] Too much happened at once; no further notifications\r\n"
 
+_METADATA = frozenset({NotifyEvent.MAILBOX_METADATA_CHANGE, NotifyEvent.SERVER_METADATA_CHANGE})
 _NAMES = frozenset({NotifyEvent.MAILBOX_NAME, NotifyEvent.SUBSCRIPTION_CHANGE})
 
 
@@ -55,7 +56,9 @@ class Notifications:
     """
 
     __slots__ = (
+        "_annotated",
         "_caused",
+        "_changed_entries",
         "_changed_names",
         "_groups",
         "_is_resting",
@@ -80,6 +83,8 @@ class Notifications:
         self._subscriptions = False
         self._caused: dict[MailboxName, Caused] = {}
         self._changed_names: set[MailboxName] = set()
+        self._changed_entries: set[tuple[MailboxId, str]] = set()
+        self._annotated = ModSeq(0)
 
     @property
     def is_stale(self) -> bool:
@@ -101,6 +106,8 @@ class Notifications:
         if self._groups:
             self._known = {state.id: state for state in await store.mailboxes()}
             self._subscribed = frozenset(await store.subscriptions())
+        if self._wants(_METADATA):
+            self._annotated, _ = await store.annotated(ModSeq(0))
 
     def hint(self, mailbox: MailboxId) -> bool:
         """The store committed something; whether it may be news to the client."""
@@ -118,6 +125,11 @@ class Notifications:
         """The client's command made, removed, renamed, subscribed or unsubscribed these names."""
         if self._groups:
             self._changed_names.update(names)
+
+    def cause_entries(self, mailbox: MailboxId, entries: Iterable[str]) -> None:
+        """The client's command set or removed these annotations."""
+        if self._wants(_METADATA):
+            self._changed_entries.update((mailbox, entry) for entry in entries)
 
     def status_now(self, selected: MailboxId | None) -> bytes:
         """The counters of all mailboxes whose messages are watched (RFC 5465 §3.1, STATUS)."""
@@ -143,9 +155,12 @@ class Notifications:
         try:
             states = {state.id: state for state in await store.mailboxes()}
             subscribed = _subscriptions(self._subscribed, states.values())
+            metadata: Mapping[MailboxId, tuple[str, ...]] = {}
             if self._subscriptions:
                 self._subscriptions = False
                 subscribed = frozenset(await store.subscriptions())
+                if self._wants(_METADATA):
+                    self._annotated, metadata = await store.annotated(self._annotated)
         except Exception:
             self._is_stale = self._subscriptions = True
             raise
@@ -153,8 +168,8 @@ class Notifications:
         before, self._subscribed = self._subscribed, subscribed
         caused, self._caused = self._caused, {}
         own, self._changed_names = self._changed_names, set()
-        lines = []
-        if any(group.events & _NAMES for group in self._groups):
+        lines = list(self._metadata_lines(states, metadata))
+        if self._wants(_NAMES):
             lines += self._name_lines(known, states, before ^ subscribed, own)
         for mailbox, state in states.items():
             old = known.get(mailbox)
@@ -168,6 +183,9 @@ class Notifications:
         return b"".join(lines) if len(lines) <= MOST_LINES else None
 
     # --- Which events are wanted --------------------------------------------------------------------
+
+    def _wants(self, events: frozenset[NotifyEvent]) -> bool:
+        return any(group.events & events for group in self._groups)
 
     def _events(self, name: MailboxName) -> frozenset[NotifyEvent]:
         """What is wanted of a mailbox that is not selected: of all groups together (RFC 5465 §6)."""
@@ -211,6 +229,21 @@ class Notifications:
             if flags:
                 values["UIDVALIDITY"] = now.uid_validity
         return status_response(now.name, values) if values else b""
+
+    def _metadata_lines(
+        self, states: Mapping[MailboxId, MailboxState], changed: Mapping[MailboxId, tuple[str, ...]]
+    ) -> Iterator[bytes]:
+        """METADATA with the names of entries that others changed (RFC 5465 §5.6, §5.7)."""
+        own, self._changed_entries = self._changed_entries, set()
+        for mailbox, entries in changed.items():
+            news = [entry for entry in entries if (mailbox, entry) not in own]
+            state = states.get(mailbox)
+            if mailbox == NO_MAILBOX:
+                wanted = self._wants(frozenset({NotifyEvent.SERVER_METADATA_CHANGE}))
+            else:
+                wanted = state is not None and NotifyEvent.MAILBOX_METADATA_CHANGE in self._events(state.name)
+            if news and wanted:
+                yield metadata_changed(state.name if state is not None else None, news)
 
     def _name_lines(
         self,

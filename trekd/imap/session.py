@@ -9,7 +9,7 @@ nothing else changes it, but the store may have changed meanwhile: what the clie
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from twisted.cred.portal import Portal
@@ -253,6 +253,11 @@ class Session:
         """The client's command made, removed, renamed, subscribed or unsubscribed these names."""
         if self.notifications is not None:
             self.notifications.cause_names(*names)
+
+    def caused_entries(self, mailbox: MailboxId, entries: Iterable[str]) -> None:
+        """The client's command set or removed these annotations of a mailbox."""
+        if self.notifications is not None:
+            self.notifications.cause_entries(mailbox, entries)
 
     async def _announce_others(self, notifications: Notifications) -> None:
         selected = self.selected.id if self.selected is not None else None

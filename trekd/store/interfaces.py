@@ -13,7 +13,7 @@ kept as wire-ready octets, so that a listing is a concatenation (DESIGN §5).
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -302,6 +302,12 @@ class Listing:
 # --- The interfaces -------------------------------------------------------------------------------
 
 
+MOST_ANNOTATIONS = 100
+"""Of one mailbox, and of the account itself."""
+MOST_ANNOTATION_OCTETS = 4 * 1024 * 1024
+"""Of all values of an account together."""
+
+
 class IAccountStore(Interface):
     """One account's mailboxes and messages.  Cheap to hold: an idle holder keeps nothing open."""
 
@@ -360,6 +366,32 @@ class IAccountStore(Interface):
 
     def subscriptions() -> Awaitable[tuple[MailboxName, ...]]:
         """Subscribed names, sorted, with and without a mailbox."""
+
+    # Annotations (RFC 5464); entries in lower case, C{NO_MAILBOX} for the account itself
+
+    def annotations(mailbox: MailboxId | None = None) -> Awaitable[Mapping[MailboxId, Mapping[str, bytes]]]:
+        """
+        Values by mailbox and entry.
+
+        @param mailbox: of this one only; C{None} is of all.
+        @raise NoSuchMailbox: it was deleted.
+        """
+
+    def annotate(mailbox: MailboxId, values: Mapping[str, bytes | None]) -> Awaitable[None]:
+        """
+        Set entries, or remove those given C{None}, all or none.  They go with the mailbox when it is renamed or
+        deleted; INBOX keeps its own and gives them to what it is emptied into (RFC 5464 §4.1).
+
+        @raise NoSuchMailbox: it was deleted.
+        @raise LimitReached: there would be more than L{MOST_ANNOTATIONS}, or L{MOST_ANNOTATION_OCTETS}.
+        """
+
+    def annotated(since: ModSeq) -> Awaitable[tuple[ModSeq, Mapping[MailboxId, tuple[str, ...]]]]:
+        """
+        Entries set or removed behind C{since} in mailboxes that exist, of which removed ones may be forgotten in time.
+
+        @return: what to ask from the next time, and the entries, sorted.
+        """
 
     # Reading
 
@@ -509,8 +541,8 @@ class IStore(Interface):
     def subscribe(principal: PrincipalId, listener: ChangeListener) -> Callable[[], None]:
         """
         Call C{listener}, in the reactor's thread, after each commit that changed one of the account's
-        mailboxes, or its subscriptions (L{NO_MAILBOX}): a hint, which may be lost or come twice, never before the
-        commit.
+        mailboxes, or its subscriptions or annotations (L{NO_MAILBOX}): a hint, which may be lost or come twice, never
+        before the commit.
 
         @return: call it to end the subscription.
         """

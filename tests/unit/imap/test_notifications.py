@@ -84,3 +84,19 @@ def test_a_removed_account_is_told_as_deleted_names() -> None:
     now(site.store.remove(ALICE.principal))
     client.read()
     assert client.ask("a NOOP")[-1] == "a OK NOOP completed"
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        (f'SETMETADATA INBOX (/private/comment "{"x" * 20_000}")', "NO [METADATA MAXSIZE 16384]"),
+        ("SETMETADATA INBOX (" + " ".join(f'/private/{n} ""' for n in range(101)) + ")", "NO [METADATA TOOMANY]"),
+        ("SETMETADATA INBOX (" + " ".join(f'/private/{n} ""' for n in range(201)) + ")", "BAD "),
+        (f'SETMETADATA INBOX (/private/{"x" * 300} "")', "BAD "),
+    ],
+)
+def test_annotations_are_bounded(command: str, answer: str) -> None:
+    """RFC 5464 §4.3: the client is told which bound it is, and nothing of it was set."""
+    client = IMAPSite().user()
+    assert client.ask("a " + command)[-1].startswith("a " + answer)
+    assert client.ask("b GETMETADATA (DEPTH infinity) INBOX /private") == ["b OK GETMETADATA completed"]

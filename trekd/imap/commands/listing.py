@@ -1,5 +1,5 @@
 r"""
-LIST with its extensions, LSUB and XLIST (RFC 3501 §6.3.8, §6.3.9; RFC 5258; RFC 5819; RFC 6154; RFC 3348).
+LIST with its extensions, LSUB and XLIST (RFC 3501 §6.3.8, §6.3.9; RFC 5258; RFC 5819; RFC 6154; RFC 3348; RFC 9590).
 
 Special use and C{\HasChildren} are shown unasked: clients that know only plain LIST look for them.  A name
 without a mailbox is listed when there are mailboxes below it, as C{\Noselect} in the plain commands and as
@@ -8,17 +8,17 @@ C{\NonExistent} in the extended one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from trekd.errors import SyntaxFault
 from trekd.imap.commands.status import status_line
 from trekd.imap.grammar.commands import List, Lsub, XList
 from trekd.imap.grammar.names import ListPattern, list_pattern
-from trekd.imap.grammar.writing import list_response
+from trekd.imap.grammar.writing import list_response, metadata_response
 from trekd.imap.session import Session
 from trekd.imap.tree import Tree, above, ordered, read_tree
-from trekd.values import MailboxName
+from trekd.values import MailboxId, MailboxName
 
 # --- LIST -----------------------------------------------------------------------------------------
 
@@ -32,7 +32,11 @@ async def list_mailboxes(session: Session, command: List) -> bytes:
         raise SyntaxFault("another selection option beside RECURSIVEMATCH")
     patterns = tuple(list_pattern(command.reference, pattern) for pattern in command.patterns if pattern)
     query = _Query.of(command, await read_tree(session.store), patterns)
-    lines = [await _line(session, query, name) for name in query.candidates() if query.matches(name)]
+    annotations = await session.store.annotations() if command.entries else {}
+    lines = []
+    for name in query.candidates():
+        if query.matches(name):
+            lines += [await _line(session, query, name), _metadata(query, name, annotations)]
     session.wire.write(b"".join(lines))
     return b"OK LIST completed"
 
@@ -97,6 +101,16 @@ async def _line(session: Session, query: _Query, name: MailboxName) -> bytes:
     if "STATUS" in command.returns and state is not None and query.is_chosen(name):
         line += await status_line(session, state, command.status_items)
     return line
+
+
+def _metadata(query: _Query, name: MailboxName, annotations: Mapping[MailboxId, Mapping[str, bytes]]) -> bytes:
+    """A METADATA response where one is asked for, C{NIL} for entries that are not there (RFC 9590 §3)."""
+    state = query.tree.mailboxes.get(name)
+    entries = query.command.entries
+    if state is None or not entries or not query.is_chosen(name):
+        return b""
+    there = annotations.get(state.id, {})
+    return metadata_response(name, {entry: there.get(entry.lower()) for entry in entries})
 
 
 # --- LSUB and XLIST -------------------------------------------------------------------------------

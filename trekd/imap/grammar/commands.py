@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from trekd.imap.grammar.fetch import FetchAttribute
+from trekd.imap.grammar.metadata import MetadataOptions
 from trekd.imap.grammar.notify import Wishes
 from trekd.imap.grammar.search import Criterion
 from trekd.imap.grammar.sequence import SequenceSet
@@ -223,8 +224,9 @@ class List(Command):
     @ivar extended: whether the client used any of RFC 5258's syntax; only without it does the pattern C{""}
         ask for the delimiter.
     @ivar selection: of C{SUBSCRIBED}, C{REMOTE}, C{RECURSIVEMATCH}, C{SPECIAL-USE}.
-    @ivar returns: of C{SUBSCRIBED}, C{CHILDREN}, C{SPECIAL-USE}, C{STATUS}.
+    @ivar returns: of C{SUBSCRIBED}, C{CHILDREN}, C{SPECIAL-USE}, C{STATUS}, C{METADATA}.
     @ivar status_items: of L{STATUS_ITEMS}, when C{returns} holds C{STATUS}.
+    @ivar entries: annotations, when C{returns} holds C{METADATA} (RFC 9590 §4).
     """
 
     name = "LIST"
@@ -234,6 +236,7 @@ class List(Command):
     selection: frozenset[str] = frozenset()
     returns: frozenset[str] = frozenset()
     status_items: tuple[str, ...] = ()
+    entries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +339,35 @@ class Notify(Command):
 
     name = "NOTIFY"
     wishes: Wishes
+
+
+@dataclass(frozen=True, slots=True)
+class GetMetadata(Command):
+    """
+    GETMETADATA (RFC 5464 §4.2).
+
+    @ivar mailbox: C{None} for the server.
+    @ivar entries: as sent.
+    """
+
+    name = "GETMETADATA"
+    mailbox: MailboxName | None
+    entries: tuple[str, ...]
+    options: MetadataOptions
+
+
+@dataclass(frozen=True, slots=True)
+class SetMetadata(Command):
+    """
+    SETMETADATA (RFC 5464 §4.3).
+
+    @ivar mailbox: C{None} for the server.
+    @ivar values: by entry, in lower case; C{None} removes it.
+    """
+
+    name = "SETMETADATA"
+    mailbox: MailboxName | None
+    values: tuple[tuple[str, bytes | None], ...]
 
 
 # --- Selected state (RFC 3501 §6.4) ---------------------------------------------------------------

@@ -1,14 +1,15 @@
 """
-The arguments of LIST, LSUB, XLIST and STATUS, octets to values (RFC 3501 §9, RFC 5258 §6, RFC 5819 §4).
+The arguments of LIST, LSUB, XLIST and STATUS, octets to values (RFC 3501 §9, RFC 5258 §6, RFC 5819 §4, RFC 9590 §4).
 """
 
 from __future__ import annotations
 
 from trekd.imap.grammar.commands import STATUS_ITEMS, List, Lsub, Status, XList
+from trekd.imap.grammar.metadata import entries
 from trekd.imap.grammar.tokens import Cursor
 
 _LIST_SELECT = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
-_LIST_RETURN = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
+_LIST_RETURN = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS", "METADATA"})
 
 
 def read_list(cursor: Cursor, tag: bytes) -> List:
@@ -26,8 +27,7 @@ def read_list(cursor: Cursor, tag: bytes) -> List:
         extended = many or selection is not None
         return List(tag, reference, patterns, extended, selection or frozenset())
     cursor.sp()
-    returns, items = _list_return_opts(cursor)
-    return List(tag, reference, patterns, True, selection or frozenset(), returns, items)
+    return List(tag, reference, patterns, True, selection or frozenset(), *_list_return_opts(cursor))
 
 
 def _list_select_opts(cursor: Cursor) -> frozenset[str]:
@@ -38,21 +38,25 @@ def _list_select_opts(cursor: Cursor) -> frozenset[str]:
     return options
 
 
-def _list_return_opts(cursor: Cursor) -> tuple[frozenset[str], tuple[str, ...]]:
+def _list_return_opts(cursor: Cursor) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
     """list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")" """
     items: list[str] = []
+    annotations: list[str] = []
 
     def option() -> str:
         name = cursor.choice(_LIST_RETURN, "return-option")
         if name == "STATUS":
             cursor.sp()
             items.extend(_status_items(cursor))
+        elif name == "METADATA":
+            cursor.sp()
+            annotations.extend(entries(cursor))
         return name
 
     cursor.choice(frozenset({"RETURN"}), "RETURN")
     cursor.sp()
     names = frozenset(cursor.list_of(option))
-    return names, tuple(dict.fromkeys(items))
+    return names, tuple(dict.fromkeys(items)), tuple(dict.fromkeys(annotations))
 
 
 def read_lsub(cursor: Cursor, tag: bytes) -> Lsub:

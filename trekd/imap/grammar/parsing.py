@@ -18,6 +18,7 @@ from trekd.imap.grammar.commands import Command
 from trekd.imap.grammar.criteria import DEFAULT_CODEC, charset_codec, search_keys
 from trekd.imap.grammar.fetch import FetchItem
 from trekd.imap.grammar.listing import read_list, read_lsub, read_status, read_xlist
+from trekd.imap.grammar.metadata import read_get, read_set
 from trekd.imap.grammar.modifiers import fetch_modifiers, select_parameters, store_modifier
 from trekd.imap.grammar.notify import read_wishes
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
@@ -260,6 +261,16 @@ def _notify(cursor: Cursor, tag: bytes) -> Command:
     return commands.Notify(tag, read_wishes(cursor))
 
 
+def _get_metadata(cursor: Cursor, tag: bytes) -> Command:
+    """getmetadata = "GETMETADATA" [SP getmetadata-options] SP mailbox SP entries (RFC 5464 §5)"""
+    return commands.GetMetadata(tag, *read_get(cursor))
+
+
+def _set_metadata(cursor: Cursor, tag: bytes) -> Command:
+    """setmetadata = "SETMETADATA" SP mailbox SP entry-values (RFC 5464 §5)"""
+    return commands.SetMetadata(tag, *read_set(cursor))
+
+
 def _get_quota(cursor: Cursor, tag: bytes) -> Command:
     """getquota = "GETQUOTA" SP quota-root-name (RFC 9208 §7)"""
     cursor.sp()
@@ -382,6 +393,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "EXAMINE": _examine,
     "EXPUNGE": _bare(commands.Expunge),
     "FETCH": _fetch,
+    "GETMETADATA": _get_metadata,
     "GETQUOTA": _get_quota,
     "GETQUOTAROOT": _one_mailbox(commands.GetQuotaRoot),
     "ID": _id,
@@ -397,6 +409,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "RENAME": _rename,
     "SEARCH": _search,
     "SELECT": _select,
+    "SETMETADATA": _set_metadata,
     "SETQUOTA": _set_quota,
     "STARTTLS": _bare(commands.StartTLS),
     "STATUS": read_status,

@@ -101,6 +101,23 @@ def status_response(name: MailboxName, items: Mapping[str, int], utf8: bool = Fa
     return untagged(b"STATUS", mailbox(name, utf8), parenthesised(pairs))
 
 
+def metadata_response(
+    name: MailboxName | None, values: Mapping[str, bytes | None], utf8: bool = False
+) -> bytes:
+    """
+    "* METADATA" with values (RFC 5464 §4.4.1).
+
+    @param name: C{None} for the server.
+    """
+    pairs = (astring(entry) + b" " + (b"NIL" if value is None else string(value)) for entry, value in values.items())
+    return untagged(b"METADATA", b'""' if name is None else mailbox(name, utf8), parenthesised(pairs))
+
+
+def metadata_changed(name: MailboxName | None, entries: Iterable[str], utf8: bool = False) -> bytes:
+    """"* METADATA" with the names of entries that changed (RFC 5464 §4.4.2)."""
+    return untagged(b"METADATA", b'""' if name is None else mailbox(name, utf8), *map(astring, entries))
+
+
 def search_response(numbers: Iterable[int], modseq: int = 0) -> bytes:
     """
     "* SEARCH" *(SP nz-number) (RFC 3501 §7.2.5).

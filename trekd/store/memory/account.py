@@ -5,7 +5,7 @@ An account's store in memory.
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -112,6 +112,7 @@ class MemoryAccount:
         for mailbox in touched:
             self._publish(mailbox)
         if source.is_inbox:
+            account.named(target).annotations.update(account.named(INBOX).annotations.present(), account.modseq)
             self._transfer(account.named(INBOX), tuple(account.named(INBOX).messages.values()), account.named(target))
 
     async def subscribe(self, name: MailboxName) -> None:
@@ -130,6 +131,29 @@ class MemoryAccount:
     async def subscriptions(self) -> tuple[MailboxName, ...]:
         """Subscribed names, sorted."""
         return tuple(sorted(self._account().subscribed))
+
+    # Annotations
+
+    async def annotations(self, mailbox: MailboxId | None = None) -> Mapping[MailboxId, Mapping[str, bytes]]:
+        """Values by mailbox and entry."""
+        account = self._account()
+        if mailbox:
+            account.identified(mailbox)
+        found = {each: kept.present() for each, kept in account.all_annotations().items() if mailbox in (None, each)}
+        return {each: entries for each, entries in found.items() if entries}
+
+    async def annotate(self, mailbox: MailboxId, values: Mapping[str, bytes | None]) -> None:
+        """Set entries, or remove them."""
+        account = self._account()
+        account.require_room(0)
+        account.annotate(mailbox, values)
+        self._store.feed.publish(self.principal, NO_MAILBOX, account.modseq)
+
+    async def annotated(self, since: ModSeq) -> tuple[ModSeq, Mapping[MailboxId, tuple[str, ...]]]:
+        """Entries set or removed behind C{since}."""
+        account = self._account()
+        found = {each: kept.changed(since) for each, kept in account.all_annotations().items()}
+        return account.modseq, {each: entries for each, entries in found.items() if entries}
 
     # Reading
 

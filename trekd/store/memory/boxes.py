@@ -7,13 +7,21 @@ from __future__ import annotations
 import secrets
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from trekd.errors import LimitReached, MailboxExists, NoSuchMailbox, OverQuota
 from trekd.store.collections import MOST_COLLECTIONS
-from trekd.store.interfaces import Column, MailboxState, MailboxView, MessageFacts
+from trekd.store.interfaces import (
+    MOST_ANNOTATION_OCTETS,
+    MOST_ANNOTATIONS,
+    NO_MAILBOX,
+    Column,
+    MailboxState,
+    MailboxView,
+    MessageFacts,
+)
 from trekd.store.memory.shelves import Shelf
 from trekd.store.naming import FIRST_MAILBOXES, missing_superiors
 from trekd.store.rendering import Source, flag_list, internal_date, internal_day, literal
@@ -155,6 +163,36 @@ class Tally:
                     del self.keywords[flag]
 
 
+class Annotations:
+    """
+    Values by entry.
+
+    @ivar values: C{None} for one that was removed.
+    @ivar modseqs: of their last changes.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes | None] = {}
+        self.modseqs: dict[str, ModSeq] = {}
+
+    def present(self) -> dict[str, bytes]:
+        """Those that are there."""
+        return {entry: octets for entry, octets in self.values.items() if octets is not None}
+
+    def changed(self, since: ModSeq) -> tuple[str, ...]:
+        """Entries changed behind a modification sequence, sorted."""
+        return tuple(sorted(entry for entry, modseq in self.modseqs.items() if modseq > since))
+
+    def update(self, values: Mapping[str, bytes | None], modseq: ModSeq) -> None:
+        """Set entries, or remove those that are there; the names of the last ones removed are kept."""
+        for entry, octets in values.items():
+            if octets is not None or entry in self.values:
+                self.values[entry], self.modseqs[entry] = octets, modseq
+        removed = sorted((entry for entry in self.values if self.values[entry] is None), key=self.modseqs.__getitem__)
+        for entry in removed[: -MOST_ANNOTATIONS]:
+            del self.values[entry], self.modseqs[entry]
+
+
 class Mailbox:
     """One mailbox."""
 
@@ -168,6 +206,7 @@ class Mailbox:
         self.messages: dict[int, Message] = {}
         self.expunged: dict[int, ModSeq] = {}
         self.tally = Tally()
+        self.annotations = Annotations()
         self.recent_from = 1
         self._view: MailboxView | None = None
 
@@ -244,6 +283,7 @@ class Account:
         self.by_id: dict[MailboxId, Mailbox] = {}
         self.subscribed: set[MailboxName] = set()
         self.shelf = Shelf(limits.collections)
+        self.annotations = Annotations()
         self.modseq = ModSeq(0)
         self._last_validity = 0
         self._removed = False
@@ -288,6 +328,28 @@ class Account:
             return self.by_id[mailbox]
         except KeyError:
             raise NoSuchMailbox(mailbox) from None
+
+    def all_annotations(self) -> dict[MailboxId, Annotations]:
+        """By mailbox; C{NO_MAILBOX} for the account's own."""
+        return {NO_MAILBOX: self.annotations, **{each: box.annotations for each, box in self.by_id.items()}}
+
+    def annotate(self, mailbox: MailboxId, values: Mapping[str, bytes | None]) -> None:
+        """
+        Set entries, or remove them.
+
+        @raise LimitReached: nothing changed.
+        """
+        target = self.annotations if mailbox == NO_MAILBOX else self.identified(mailbox).annotations
+        after = {**target.present(), **values}
+        others = (each.present() for each in self.all_annotations().values() if each is not target)
+        kept: list[bytes] = [value for value in after.values() if value is not None]
+        octets = sum(map(len, kept)) + sum(len(value) for each in others for value in each.values())
+        count = len(kept)
+        if any(value is not None for value in values.values()) and (
+            count > MOST_ANNOTATIONS or octets > MOST_ANNOTATION_OCTETS
+        ):
+            raise LimitReached("annotations")
+        target.update(values, self.next_modseq())
 
     def next_modseq(self) -> ModSeq:
         """A modification sequence for one change."""

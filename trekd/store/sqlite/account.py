@@ -8,7 +8,7 @@ which are kept in the reactor's thread and change there only, in the order of th
 from __future__ import annotations
 
 from array import array
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -35,7 +35,7 @@ from trekd.store.interfaces import (
     Selection,
 )
 from trekd.store.naming import listing_order
-from trekd.store.sqlite import hierarchy, mailboxes, transfer
+from trekd.store.sqlite import entries, hierarchy, mailboxes, transfer
 from trekd.store.sqlite.arrival import Arrivals
 from trekd.store.sqlite.batches import Append, Committed, Operation
 from trekd.store.sqlite.check import complaints
@@ -156,6 +156,24 @@ class SQLiteAccount:
         """Subscribed names, sorted."""
         self._around.require_open()
         return () if self._files.removed else await self._read(hierarchy.subscriptions)
+
+    # Annotations
+
+    async def annotations(self, mailbox: MailboxId | None = None) -> Mapping[MailboxId, Mapping[str, bytes]]:
+        """Values by mailbox and entry."""
+        self._around.require_open()
+        return {} if self._files.removed else await self._read_at_once(partial(entries.read, mailbox=mailbox))
+
+    def annotate(self, mailbox: MailboxId, values: Mapping[str, bytes | None]) -> Deferred[None]:
+        """Set entries, or remove them."""
+        return self._write(partial(entries.annotate, mailbox=mailbox, values=values))
+
+    async def annotated(self, since: ModSeq) -> tuple[ModSeq, Mapping[MailboxId, tuple[str, ...]]]:
+        """Entries set or removed behind C{since}."""
+        self._around.require_open()
+        if self._files.removed:
+            return since, {}
+        return await self._read_at_once(partial(entries.changed, since=since))
 
     # Reading
 

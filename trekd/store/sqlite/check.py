@@ -63,7 +63,9 @@ _RULES = (
         "{} {} belongs to a mailbox that does not exist",
         "SELECT 'expunge record', uid FROM expunged WHERE mailbox NOT IN (SELECT id FROM mailbox)"
         " UNION ALL SELECT 'keyword', name FROM keyword WHERE mailbox NOT IN (SELECT id FROM mailbox)"
-        " UNION ALL SELECT 'snapshot', modseq FROM snapshot WHERE mailbox NOT IN (SELECT id FROM mailbox)",
+        " UNION ALL SELECT 'snapshot', modseq FROM snapshot WHERE mailbox NOT IN (SELECT id FROM mailbox)"
+        " UNION ALL SELECT 'annotation', entry FROM annotation"
+        " WHERE mailbox != 0 AND mailbox NOT IN (SELECT id FROM mailbox)",
     ),
     (
         "message {} has no email, or one of another size",

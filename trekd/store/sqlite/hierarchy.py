@@ -9,7 +9,7 @@ import secrets
 from trekd.errors import LimitReached, MailboxExists, NotPermitted
 from trekd.store.interfaces import MailboxState
 from trekd.store.naming import FIRST_MAILBOXES, missing_superiors, plan_renaming
-from trekd.store.sqlite import mailboxes, transfer
+from trekd.store.sqlite import entries, mailboxes, transfer
 from trekd.store.sqlite.database import Database, value
 from trekd.store.sqlite.transactions import Transaction
 from trekd.values import INBOX, MailboxName
@@ -50,7 +50,7 @@ def delete(transaction: Transaction, name: MailboxName) -> None:
         raise NotPermitted(name.text)
     transaction.deleted[mailbox.id] = transfer.empty(transaction, mailbox)
     transaction.touched.pop(mailbox.row, None)
-    for table in ("expunged", "keyword", "snapshot"):
+    for table in ("annotation", "expunged", "keyword", "snapshot"):
         database.execute(f"DELETE FROM {table} WHERE mailbox = ?", (mailbox.row,))
     database.execute("DELETE FROM mailbox WHERE id = ?", (mailbox.row,))
 
@@ -68,7 +68,9 @@ def rename(transaction: Transaction, source: MailboxName, target: MailboxName) -
         rows = database.rows("UPDATE mailbox SET name = ? WHERE name = ? RETURNING id", (new.text, old.text))
         transaction.touched[rows[0][0]] = None
     if source.is_inbox:
-        transfer.move_all(transaction, mailboxes.named(database, INBOX), mailboxes.named(database, target))
+        inbox, emptied_into = mailboxes.named(database, INBOX), mailboxes.named(database, target)
+        transfer.move_all(transaction, inbox, emptied_into)
+        entries.copy(database, inbox.row, emptied_into.row)
 
 
 def subscribe(transaction: Transaction, name: MailboxName) -> None:
