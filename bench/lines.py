@@ -125,11 +125,11 @@ def search_subject(server: Server) -> Figure:
 
 
 def _search_text(server: Server, key: bytes) -> Figure:
-    _settled(server)
+    settled(server)
     return _least_cost(server, b"bodies", b"SEARCH " + key, runs=3)
 
 
-def _settled(server: Server) -> None:
+def settled(server: Server) -> None:
     """Wait until the server does nothing of its own any more; an index of text is made by then."""
     idle = 0
     while idle < 5:

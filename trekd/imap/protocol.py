@@ -40,6 +40,7 @@ from trekd.imap.grammar.tokens import ParseOptions
 from trekd.imap.output import Output
 from trekd.imap.responses import SERVER_BUG, answer
 from trekd.imap.session import Services, Session, State
+from trekd.imap.turns import Turns
 from trekd.imap.wire import Hangup
 from trekd.portal.interfaces import IConnection, ILease, ILedger
 
@@ -262,6 +263,10 @@ class IMAPProtocol(imap4.IMAP4Server):
         """See L{Wire<trekd.imap.wire.Wire>}."""
         return self._output.drained()
 
+    def turn(self, octets: int) -> Awaitable[None] | None:
+        """See L{Wire<trekd.imap.wire.Wire>}."""
+        return self.factory.turns.take(octets)
+
     def close(self) -> None:
         """See L{Wire<trekd.imap.wire.Wire>}."""
         if self._is_closed:
@@ -434,6 +439,7 @@ class IMAPFactory(ServerFactory):
         self.limits = ReaderLimits(
             max_line=config.max_line, max_literal=config.max_line, max_append=config.max_message
         )
+        self.turns = Turns(reactor)
         self.options = ParseOptions(max_nesting=config.max_nesting, max_items=config.max_list)
 
     def buildProtocol(self, addr: IAddress | None) -> IMAPProtocol:  # type: ignore[override]

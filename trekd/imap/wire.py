@@ -53,6 +53,12 @@ class Wire(Protocol):
         @raise Hangup: (when awaited) the connection is gone.
         """
 
+    def turn(self, octets: int) -> Awaitable[None] | None:
+        """
+        Ask to write much: C{None} when it may be done at once, else an awaitable, so that other sessions get their
+        turn.
+        """
+
     def next_event(self) -> Awaitable[Event | None]:
         """
         The client's next event for the command that runs.
@@ -95,6 +101,9 @@ async def send_listing(wire: Wire, listing: AsyncIterator[Listing]) -> int:
     messages = 0
     async for piece in listing:
         messages += piece.messages
+        turn = wire.turn(len(piece.octets))
+        if turn is not None:
+            await turn
         wire.write(piece.octets)
         waiting = wire.drained()
         if waiting is not None:

@@ -4,9 +4,11 @@ The store's threads: bounded, and everything they find is handed to the reactor'
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_native_id
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -15,6 +17,12 @@ from twisted.python.failure import Failure
 from trekd.errors import StoreBusy
 
 T = TypeVar("T")
+
+_READERS_NICE = 5
+"""
+How much readers stand back for the reactor's thread: where processors are few, long listings would otherwise keep it
+from running for as long as the kernel's time slices are.
+"""
 
 
 def caught(error: BaseException | None = None) -> Failure:
@@ -32,7 +40,7 @@ class Threads:
     def __init__(self, reactor: Any, readers: int, writers: int) -> None:
         """@param reactor: its C{callFromThread} is used."""
         self._reactor = reactor
-        self._readers = _Pool("store reader", readers)
+        self._readers = _Pool("store reader", readers, _READERS_NICE)
         self._writers = _Pool("store writer", writers)
         self._running = 0
         self._closing: Deferred[None] | None = None
@@ -112,11 +120,12 @@ class _Pool:
     @ivar calls: those that wait or run; who made a call counts it out when it has ended.
     """
 
-    def __init__(self, name: str, most: int) -> None:
+    def __init__(self, name: str, most: int, nice: int = 0) -> None:
         self.calls = 0
         self.is_stopped = False
         self._name = name
         self._most = most
+        self._nice = nice
         self._queue: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[Thread] = []
 
@@ -138,6 +147,9 @@ class _Pool:
             thread.join()
 
     def _serve(self) -> None:
+        if self._nice and sys.platform == "linux":  # elsewhere a priority is the whole process's
+            mine = get_native_id()
+            os.setpriority(os.PRIO_PROCESS, mine, min(19, os.getpriority(os.PRIO_PROCESS, mine) + self._nice))
         while (work := self._queue.get()) is not None:
             work()
             del work  # what it holds is freed now, not when the next call comes
