@@ -63,6 +63,7 @@ class Session:
     @ivar bad_commands: how many commands in a row were answered C{BAD}.
     @ivar login_failures: wrong passwords on this connection.
     @ivar is_idling: in IDLE.
+    @ivar is_warned: the client was told that the account is nearly full.
     @ivar enabled: the extensions that the client turned on.
     @ivar notifications: what the client is told of unasked, C{None} before its first NOTIFY.
     @ivar next_command: a command read where something else was expected, to be run before further input.
@@ -75,6 +76,7 @@ class Session:
         "client",
         "enabled",
         "is_idling",
+        "is_warned",
         "lease",
         "login_failures",
         "next_command",
@@ -101,6 +103,7 @@ class Session:
         self.bad_commands = 0
         self.login_failures = 0
         self.is_idling = False
+        self.is_warned = False
         self.next_command: CommandOctets | None = None
         self.notifications: Notifications | None = None
         self._logout: Logout | None = None

@@ -79,3 +79,31 @@ def test_what_an_expunge_would_free() -> None:
     told = client.ask("a STATUS INBOX (DELETED DELETED-STORAGE)")[0]
     assert told == f'* STATUS "INBOX" (DELETED 3 DELETED-STORAGE {size // 5 * 3})'
     assert told in client.ask('b LIST "" INBOX RETURN (STATUS (DELETED DELETED-STORAGE))')
+
+
+def test_what_does_not_fit_is_refused_whole_and_a_move_fits_always() -> None:
+    """RFC 9208 §4.3.1: OVERQUOTA for APPEND and COPY; nothing of it is there."""
+    site = IMAPSite()
+    client = site.user()
+    site.fill(3)
+    client.select()
+    size = now(site.account().usage())[0]
+    now(site.store.open(ALICE.principal, size * 3 // 2))
+    assert client.ask("a COPY 1:3 Sent")[-1].startswith("a NO [OVERQUOTA]")
+    assert client.ask(f"b APPEND Sent {{{size}+}}\r\n" + "x" * size)[-1].startswith("b NO [OVERQUOTA]")
+    assert client.ask("c STATUS Sent (MESSAGES)")[0] == '* STATUS "Sent" (MESSAGES 0)'
+    assert client.ask("d MOVE 1:3 Sent")[-1].startswith("d OK")
+    assert client.ask("e STATUS Sent (MESSAGES)")[0] == '* STATUS "Sent" (MESSAGES 3)'
+
+
+def test_nearly_full_is_told_once_in_a_session() -> None:
+    site = IMAPSite(PlanConfig(quota=1_000_000))
+    client = site.user()
+    site.fill(5)
+    size = now(site.account().usage())[0]
+    now(site.store.open(ALICE.principal, size * 100 // 96))
+    assert not any("ALERT" in line for line in client.ask("a EXAMINE INBOX"))
+    assert "* NO [ALERT] Your account is 96 % full; delete something soon" in client.ask("b SELECT INBOX")
+    assert not any("ALERT" in line for line in client.ask("c SELECT INBOX"))
+    now(site.store.open(ALICE.principal, size * 100 // 94))
+    assert not any("ALERT" in line for line in site.user().ask("d SELECT INBOX"))

@@ -12,6 +12,8 @@ from trekd.imap.session import Session
 _ROOT = b""
 _UNIT = 1024
 """Octets that STORAGE counts in (RFC 9208 §5.1)."""
+_NEARLY_FULL = 95
+"""Percent of the quota from which on the client is warned."""
 _NO_SUCH_ROOT = b"NO [NONEXISTENT] No such quota root"
 
 
@@ -36,6 +38,20 @@ async def get_quota_root(session: Session, command: GetQuotaRoot) -> bytes:
 def set_quota(session: Session, command: SetQuota) -> bytes:
     """Quotas are the administrator's."""
     raise NotPermitted
+
+
+async def warn(session: Session) -> None:
+    """
+    Tell, once in a session, that the account is nearly full (RFC 3501 §7.1, ALERT; untagged NO is a warning, §7.1.2).
+    """
+    quota = session.store.quota
+    if not quota or session.is_warned:
+        return
+    octets, _ = await session.store.usage()
+    percent = octets * 100 // quota
+    if percent >= _NEARLY_FULL:
+        session.is_warned = True
+        session.wire.write(b"* NO [ALERT] Your account is %d %% full; delete something soon\r\n" % min(percent, 100))
 
 
 async def _quota(session: Session) -> bytes:

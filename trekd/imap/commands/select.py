@@ -4,6 +4,8 @@ SELECT, EXAMINE, CLOSE and UNSELECT (RFC 3501 §6.3.1, §6.3.2, §6.4.2; RFC 369
 
 from __future__ import annotations
 
+from trekd.errors import Unavailable
+from trekd.imap.commands.quota import warn
 from trekd.imap.grammar.commands import Close, Examine, Resync, Select, Unselect
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.imap.responses import highest_modseq
@@ -64,7 +66,17 @@ async def _open(session: Session, command: Select, completed: bytes) -> bytes:
         except Exception:
             session.deselect()
             raise
+    if not read_only:
+        await _warn(session)
     return completed
+
+
+async def _warn(session: Session) -> None:
+    """A warning that cannot be made does not keep the client from its mailbox."""
+    try:
+        await warn(session)
+    except Unavailable:
+        return
 
 
 async def _resynchronise(session: Session, resync: Resync) -> None:
