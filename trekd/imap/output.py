@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from trekd.imap.compression import Deflation
 from trekd.imap.wire import Hangup
 
 _COLLECT = 16_384
@@ -32,12 +33,22 @@ class Output:
     """
     The producer registered with the transport.
 
-    @ivar octets: how many were written in all.
+    @ivar octets: how many were written in all, compressed where compression is on.
     @ivar is_closed: whether writes are dropped.
     @ivar is_paused: whether the transport has as much as it wants to hold.
     """
 
-    __slots__ = ("_collected", "_drained", "_listener", "_pieces", "_transport", "is_closed", "is_paused", "octets")
+    __slots__ = (
+        "_collected",
+        "_deflation",
+        "_drained",
+        "_listener",
+        "_pieces",
+        "_transport",
+        "is_closed",
+        "is_paused",
+        "octets",
+    )
 
     def __init__(self, transport: Any, listener: OutputListener) -> None:
         self.octets = 0
@@ -48,6 +59,7 @@ class Output:
         self._pieces: list[bytes] = []
         self._collected = 0
         self._drained: Deferred[None] | None = None
+        self._deflation: Deflation | None = None
         transport.registerProducer(self, True)
 
     def write(self, octets: bytes) -> None:
@@ -65,8 +77,20 @@ class Output:
             octets = b"".join(self._pieces)
             self._pieces.clear()
             self._collected = 0
+            if self._deflation is not None:
+                octets = self._deflation.deflated(octets)
             self.octets += len(octets)
             self._transport.write(octets)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether octets leave compressed."""
+        return self._deflation is not None
+
+    def compress(self) -> None:
+        """Write what was collected; what follows leaves compressed (RFC 4978 §3)."""
+        self.flush()
+        self._deflation = Deflation()
 
     def drained(self) -> Awaitable[None] | None:
         """Flush; what to await before more is written, C{None} for nothing."""

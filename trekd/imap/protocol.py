@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from secrets import token_hex
 from typing import Any
@@ -35,6 +36,7 @@ from zope.interface import implementer
 
 from trekd.errors import TooManyUnauthenticated
 from trekd.imap import dispatch
+from trekd.imap.compression import Inflation
 from trekd.imap.grammar.fragments import CommandReader, Event, ReaderLimits
 from trekd.imap.grammar.tokens import ParseOptions
 from trekd.imap.output import Output
@@ -74,6 +76,7 @@ class IMAPProtocol(imap4.IMAP4Server):
         self._output: Output = None  # type: ignore[assignment]
         self._session: Session | None = None
         self._lease: ILease | None = None
+        self._inflation: Inflation | None = None
         self._octets_in = 0
         self._heard = 0.0
         self._is_pumping = False
@@ -110,7 +113,7 @@ class IMAPProtocol(imap4.IMAP4Server):
             return
         if self._session.user is not None and not self._output.is_paused:
             self.resetTimeout()  # type: ignore[no-untyped-call]
-        self.reader.feed(data)
+        (self._inflation or self.reader).feed(data)
         self._pump()
 
     def timeoutConnection(self) -> None:
@@ -153,9 +156,11 @@ class IMAPProtocol(imap4.IMAP4Server):
         if self._is_woken:
             self._is_woken = False
             return succeed(None)
-        event = self.reader.next_event()
+        event = self._read()
         if event is not None:
             return succeed(event)
+        if self.is_closed:
+            return fail(Hangup())
         self._waiting = Deferred()
         self.flush()
         self._throttle()
@@ -201,7 +206,20 @@ class IMAPProtocol(imap4.IMAP4Server):
         if session is not None and session.next_command is not None and not self._is_running:
             event, session.next_command = session.next_command, None
             return event
-        return self.reader.next_event()
+        return self._read()
+
+    def _read(self) -> Event | None:
+        """The reader's next event; what is compressed is inflated as far as that takes."""
+        event = self.reader.next_event()
+        if event is not None or self._inflation is None:
+            return event
+        try:
+            while event is None and (octets := self._inflation.take()):
+                self.reader.feed(octets)
+                event = self.reader.next_event()
+        except zlib.error:
+            self._bye(b"This is not what DEFLATE makes")
+        return event
 
     def _take(self, event: Event) -> None:
         """Hand an event to the command that waits for it, or start the next command."""
@@ -236,7 +254,8 @@ class IMAPProtocol(imap4.IMAP4Server):
 
     def _throttle(self) -> None:
         """Let the peer wait while enough of its input is here."""
-        deaf = self.reader.is_full and not self._is_closed and self._waiting is None
+        is_full = (self._inflation or self.reader).is_full
+        deaf = is_full and not self._is_closed and self._waiting is None
         if deaf != self._is_deaf:
             self._is_deaf = deaf
             if deaf:
@@ -315,6 +334,17 @@ class IMAPProtocol(imap4.IMAP4Server):
         self.reader.take_rest()
         self.flush()
         self.transport.startTLS(self.factory.tls)
+
+    @property
+    def is_compressed(self) -> bool:
+        """See L{Wire<trekd.imap.wire.Wire>}."""
+        return self._output.is_compressed
+
+    def start_compression(self) -> None:
+        """See L{Wire<trekd.imap.wire.Wire>}."""
+        self.reader.take_rest()
+        self._output.compress()
+        self._inflation = Inflation()
 
     def logged_in(self) -> None:
         """See L{Wire<trekd.imap.wire.Wire>}."""

@@ -76,6 +76,13 @@ class Wire(Protocol):
     def heartbeat(self) -> bool:
         """Send an untagged OK, unless the client is behind with reading; whether it was sent."""
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether L{start_compression} was called."""
+
+    def start_compression(self) -> None:
+        """Drop all input in clear; from now on both directions are compressed (RFC 4978 §3)."""
+
     def start_tls(self) -> None:
         """Drop all input in clear and start TLS (RFC 3501 §6.2.1)."""
 

@@ -122,6 +122,18 @@ class Enable(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Compress(Command):
+    """
+    COMPRESS (RFC 4978 §3).
+
+    @ivar mechanism: upper case.
+    """
+
+    name = "COMPRESS"
+    mechanism: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resync:
     """
     What a client knows of a mailbox (RFC 7162 §3.2.5).

@@ -188,6 +188,12 @@ def _enable(cursor: Cursor, tag: bytes) -> Command:
     return commands.Enable(tag, tuple(names))
 
 
+def _compress(cursor: Cursor, tag: bytes) -> Command:
+    """compress = "COMPRESS" SP algorithm (RFC 4978 §5)"""
+    cursor.sp()
+    return commands.Compress(tag, cursor.keyword())
+
+
 def _id(cursor: Cursor, tag: bytes) -> Command:
     """id = "ID" SP ("(" #(string SP nstring) ")" / nil), with the limits of RFC 2971 §3.3"""
     cursor.sp()
@@ -389,6 +395,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "COPY": _copy,
     "CREATE": _create,
     "DELETE": _one_mailbox(commands.Delete),
+    "COMPRESS": _compress,
     "ENABLE": _enable,
     "EXAMINE": _examine,
     "EXPUNGE": _bare(commands.Expunge),
