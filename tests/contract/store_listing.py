@@ -32,6 +32,7 @@ from trekd.store.interfaces import (
     MailboxView,
     NewMessage,
 )
+from trekd.store.terms import AllOf, BodyText, HasEmailId
 from trekd.values import INBOX, MailboxName
 
 PIECE_LIMIT = 1 << 20
@@ -81,6 +82,8 @@ class ListingRules(StoreCase):
         await alice.append(INBOX, [message("one", "\\Seen", text=b"body\r\n")])
         facts = self.make_reader().scan(octets)
         modseq = (await alice.mailbox(INBOX)).modseq
+        view = await view_of(alice)
+        emailid = await listed(alice, view, (Column.EMAILID,), (range(1, 2),))
         expected = {
             Column.SEQ: b"2",
             Column.UID: b"2",
@@ -88,6 +91,8 @@ class ListingRules(StoreCase):
             Column.INTERNALDATE: b'"29-Feb-2024 23:59:58 +0000"',
             Column.SIZE: b"%d" % len(octets),
             Column.MODSEQ: b"%d" % modseq,
+            Column.EMAILID: emailid,
+            Column.SAVEDATE: b'"14-Nov-2023 22:13:20 +0000"',
             Column.ENVELOPE: facts.envelope,
             Column.BODYSTRUCTURE: facts.bodystructure,
             Column.BODY: facts.body,
@@ -96,13 +101,28 @@ class ListingRules(StoreCase):
             Column.TEXT: as_literal(octets[facts.header_length :]),
         }
         assert set(expected) == set(Column)
-        view = await view_of(alice)
         for column, value in expected.items():
             assert await listed(alice, view, (column,), (range(1, 2),)) == value, column
         items = [item for column in expected for item in (column, b"\x00' \"%s")]
         together = b"".join(value + b"\x00' \"%s" for value in expected.values())
         assert await listed(alice, view, items, (range(1, 2),)) == together
         assert await listed(alice, view, items * 2, (range(1, 2),)) == together * 2
+
+    async def test_copies_share_an_identifier(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """RFC 8474 §5.1: a copy has the same one, moved or not; equal octets appended twice may differ."""
+        await alice.create(MailboxName("work"))
+        await fill(alice, 2)
+        view = await view_of(alice)
+        items = (Column.EMAILID, b" ")
+        one, two = (await listed(alice, view, items)).split()
+        assert one != two and re.fullmatch(rb"[A-Za-z0-9_-]{1,200}", one)
+        await alice.copy(view, (range(1),), MailboxName("work"))
+        await alice.move(view, (range(1, 2),), MailboxName("work"))
+        there = await view_of(alice, MailboxName("work"))
+        assert (await listed(alice, there, items)).split() == [one, two]
+        found = await alice.search(there, HasEmailId(two.decode()))
+        assert found.tolist() == [2]
+        assert not await alice.search(there, AllOf((HasEmailId("nothing"), BodyText("body"))))
 
     async def test_text_of_odd_messages(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
         """Without header, without text, empty."""

@@ -249,6 +249,8 @@ class Column(Enum):
     INTERNALDATE = "internaldate"  # "17-Jul-1996 02:44:25 -0700", quotes included
     SIZE = "size"
     MODSEQ = "modseq"
+    EMAILID = "emailid"  # the identifier that copies share
+    SAVEDATE = "savedate"  # when it came into this mailbox, as INTERNALDATE, in UTC
     ENVELOPE = "envelope"
     BODYSTRUCTURE = "bodystructure"
     BODY = "body"

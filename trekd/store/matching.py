@@ -20,6 +20,7 @@ from trekd.store.terms import (
     ChangedSince,
     Dated,
     DateKind,
+    HasEmailId,
     HasFlag,
     HasUID,
     HeaderText,
@@ -55,6 +56,13 @@ class Searched(Protocol):
         """As in L{MessageFacts <trekd.store.interfaces.MessageFacts>}; likewise the two below."""
 
     @property
+    def saved_day(self) -> int:
+        """The day in UTC that it came into its mailbox, as a proleptic ordinal."""
+
+    @property
+    def objectid(self) -> str: ...
+
+    @property
     def parts(self) -> bytes: ...
 
     def folded_field(self, field: str) -> str:
@@ -69,6 +77,13 @@ Predicate = Callable[[Searched], bool]
 
 FOLDED_FIELDS = frozenset(("subject", "from", "to", "cc", "bcc"))
 """Fields, in lower case, whose folded text the message facts have."""
+
+
+_DAYS: dict[DateKind, Callable[[Searched], int | None]] = {
+    DateKind.INTERNAL: lambda message: message.internal_day,
+    DateKind.SENT: lambda message: message.sent_date,
+    DateKind.SAVED: lambda message: message.saved_day,
+}
 
 
 def predicate(term: Term, reader: MessageReader) -> Predicate:
@@ -122,7 +137,7 @@ def _cheapest_first(terms: tuple[Term, ...], reader: MessageReader) -> list[Pred
     return [predicate(term, reader) for term in sorted(terms, key=needs_octets)]
 
 
-def _on_row(term: HasFlag | HasUID | Size | ChangedSince | Dated) -> Predicate:
+def _on_row(term: HasFlag | HasUID | Size | ChangedSince | Dated | HasEmailId) -> Predicate:
     match term:
         case HasFlag(flag):
             return lambda message: flag in message.flags
@@ -133,9 +148,10 @@ def _on_row(term: HasFlag | HasUID | Size | ChangedSince | Dated) -> Predicate:
         case ChangedSince(modseq):
             return lambda message: message.modseq > modseq
         case Dated(kind, since, before):
-            return lambda message: _is_between(
-                message.internal_day if kind is DateKind.INTERNAL else message.sent_date, since, before
-            )
+            day = _DAYS[kind]
+            return lambda message: _is_between(day(message), since, before)
+        case HasEmailId(objectid):
+            return lambda message: message.objectid == objectid
 
 
 def _is_between(day: int | None, since: int | None, before: int | None) -> bool:

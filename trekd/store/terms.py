@@ -47,6 +47,7 @@ class DateKind(Enum):
 
     INTERNAL = "internal"
     SENT = "sent"
+    SAVED = "saved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,13 @@ class Dated:
     kind: DateKind
     since: int | None = None
     before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HasEmailId:
+    """The message with an identifier, and its copies."""
+
+    objectid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,6 @@ class AllOf:
     terms: tuple[Term, ...] = field(default=())
 
 
-Term = HasFlag | HasUID | Size | ChangedSince | Dated | HeaderText | BodyText | Not | AnyOf | AllOf
+Term = HasFlag | HasUID | Size | ChangedSince | Dated | HasEmailId | HeaderText | BodyText | Not | AnyOf | AllOf
 
 UNDELETED = Not(HasFlag(DELETED))

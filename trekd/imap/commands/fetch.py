@@ -12,6 +12,7 @@ from trekd.errors import Unavailable
 from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.commands import Fetch
 from trekd.imap.grammar.fetch import BodySection, FetchAttribute, FetchItem, SectionKind
+from trekd.imap.grammar.writing import EMAIL_PREFIX
 from trekd.imap.responses import EXPUNGE_ISSUED
 from trekd.imap.selected import Positions, SelectedMailbox, intersected
 from trekd.imap.session import Session
@@ -29,7 +30,15 @@ _COLUMNS = {
     FetchItem.BODYSTRUCTURE: Column.BODYSTRUCTURE,
     FetchItem.BODY: Column.BODY,
     FetchItem.MODSEQ: Column.MODSEQ,
+    FetchItem.EMAILID: Column.EMAILID,
+    FetchItem.SAVEDATE: Column.SAVEDATE,
 }
+
+_PARENTHESISED: dict[FetchAttribute, bytes] = {
+    FetchItem.MODSEQ: b" (",
+    FetchItem.EMAILID: b" (" + EMAIL_PREFIX,
+}
+"""What stands between a label and a value in parentheses."""
 
 _WHOLE = {
     SectionKind.ALL: Column.OCTETS,
@@ -117,9 +126,13 @@ def template_items(attributes: tuple[FetchAttribute, ...]) -> tuple[bytes | Colu
     before = b" FETCH ("
     for attribute in attributes:
         label = attribute.value if isinstance(attribute, FetchItem) else attribute.label
-        is_modseq = attribute is FetchItem.MODSEQ
-        items += [before + label + (b" (" if is_modseq else b" "), _item(attribute)]
-        before = b") " if is_modseq else b" "
+        if attribute is FetchItem.THREADID:
+            items.append(before + label + b" NIL")
+            before = b" "
+            continue
+        opening = _PARENTHESISED.get(attribute)
+        items += [before + label + (opening or b" "), _item(attribute)]
+        before = b") " if opening else b" "
     items.append(before.rstrip(b" ") + b")\r\n")
     return tuple(items)
 

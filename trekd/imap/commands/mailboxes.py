@@ -5,6 +5,7 @@ CREATE, DELETE, RENAME, SUBSCRIBE and UNSUBSCRIBE (RFC 3501 §6.3.3 to §6.3.7, 
 from __future__ import annotations
 
 from trekd.imap.grammar.commands import Create, Delete, Rename, Subscribe, Unsubscribe
+from trekd.imap.grammar.writing import mailbox_id
 from trekd.imap.session import Session
 from trekd.values import SPECIAL_USES
 
@@ -21,9 +22,9 @@ async def create(session: Session, command: Create) -> bytes:
     uses = tuple(dict.fromkeys(command.special_uses))
     if uses and not await _can_use(session, uses):
         return _USE_REFUSED
-    await session.store.create(command.mailbox, uses)
+    made = await session.store.create(command.mailbox, uses)
     session.caused_names(command.mailbox)
-    return b"OK CREATE completed"
+    return b"OK [MAILBOXID %b] CREATE completed" % mailbox_id(made.id)
 
 
 async def _can_use(session: Session, uses: tuple[str, ...]) -> bool:

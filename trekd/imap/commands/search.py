@@ -9,7 +9,7 @@ from array import array
 from trekd.imap.grammar import search as asked
 from trekd.imap.grammar.commands import Search
 from trekd.imap.grammar.sequence import uid_set
-from trekd.imap.grammar.writing import esearch_response, search_response
+from trekd.imap.grammar.writing import EMAIL_PREFIX, esearch_response, search_response
 from trekd.imap.selected import SelectedMailbox
 from trekd.imap.session import Session
 from trekd.store import terms as query
@@ -90,6 +90,10 @@ def _property(criterion: asked.Criterion) -> query.Term:
             return _dated(query.DateKind.INTERNAL, relation, day.toordinal())
         case asked.Sent(relation, day):
             return _dated(query.DateKind.SENT, relation, day.toordinal())
+        case asked.Saved(relation, day):
+            return _dated(query.DateKind.SAVED, relation, day.toordinal())
+        case asked.HasEmailId(objectid):
+            return _email(objectid)
         case asked.Larger(octets):
             return query.Size(above=octets)
         case asked.Smaller(octets):
@@ -104,6 +108,12 @@ def _property(criterion: asked.Criterion) -> query.Term:
             return query.BodyText(needle, header=True)
         case _:
             raise AssertionError(criterion)
+
+
+def _email(objectid: str) -> query.Term:
+    """An EMAILID as FETCH tells it; no message has another."""
+    prefix = EMAIL_PREFIX.decode()
+    return query.HasEmailId(objectid.removeprefix(prefix)) if objectid.startswith(prefix) else query.AnyOf(())
 
 
 def _dated(kind: query.DateKind, relation: asked.Relation, day: int) -> query.Dated:

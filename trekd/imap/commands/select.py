@@ -8,6 +8,7 @@ from trekd.errors import Unavailable
 from trekd.imap.commands.quota import warn
 from trekd.imap.grammar.commands import Close, Examine, Resync, Select, Unselect
 from trekd.imap.grammar.sequence import SequenceSet
+from trekd.imap.grammar.writing import mailbox_id
 from trekd.imap.responses import highest_modseq
 from trekd.imap.selected import SelectedMailbox, flags_responses, intersected
 from trekd.imap.session import Session
@@ -100,6 +101,7 @@ def _responses(selection: Selection, selected: SelectedMailbox) -> bytes:
             b"* %d EXISTS\r\n* %d RECENT\r\n" % (len(selected.view.uids), selected.recent),
             unseen,
             b"* OK [UIDVALIDITY %d] UIDs valid\r\n" % state.uid_validity,
+            b"* OK [MAILBOXID %b] Name for ever\r\n" % mailbox_id(state.id),
             b"* OK [UIDNEXT %d] Predicted next UID\r\n" % state.uid_next,
             highest_modseq(selected.modseq),
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from trekd.errors import NoSuchMailbox
 from trekd.imap.grammar.commands import Status
-from trekd.imap.grammar.writing import status_response
+from trekd.imap.grammar.writing import mailbox_id, status_response
 from trekd.imap.selected import positions_of
 from trekd.imap.session import Session
 from trekd.store.interfaces import Column, LineTemplate, MailboxState
@@ -32,7 +32,7 @@ async def status_line(session: Session, state: MailboxState, items: Iterable[str
     Deviates from RFC 3501 §6.3.10: RECENT is known for the selected mailbox only, 0 for any other.
     """
     selected = session.selected
-    values = {
+    values: dict[str, int | bytes] = {
         "MESSAGES": state.total,
         "RECENT": selected.recent if selected is not None and selected.id == state.id else 0,
         "UIDNEXT": state.uid_next,
@@ -43,6 +43,7 @@ async def status_line(session: Session, state: MailboxState, items: Iterable[str
         "DELETED": state.deleted,
         "DELETED-STORAGE": await _deleted_octets(session, state) if "DELETED-STORAGE" in items else 0,
         "APPENDLIMIT": session.config.max_message,
+        "MAILBOXID": mailbox_id(state.id),
     }
     return status_response(state.name, {item: values[item] for item in items})
 

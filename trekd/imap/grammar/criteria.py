@@ -21,6 +21,7 @@ from trekd.imap.grammar.search import (
     Arrived,
     BodyContains,
     Criterion,
+    HasEmailId,
     HasFlag,
     HeaderContains,
     InSeqs,
@@ -31,6 +32,7 @@ from trekd.imap.grammar.search import (
     Or,
     Recent,
     Relation,
+    Saved,
     Sent,
     Smaller,
     TextContains,
@@ -69,6 +71,9 @@ def charset_codec(name: bytes) -> str:
     except LookupError:
         raise BadCharset("charset") from None
 
+
+_OBJECTID = re.compile(rb"[A-Za-z0-9_-]{1,255}")
+"""objectid = 1*255(ALPHA / DIGIT / "_" / "-") (RFC 8474 §7)"""
 
 # --- Keys without keys inside ---------------------------------------------------------------------
 
@@ -136,6 +141,26 @@ def _sent(relation: Relation) -> _Leaf:
     return read
 
 
+def _saved(relation: Relation) -> _Leaf:
+    def read(cursor: Cursor, codec: str) -> Criterion:
+        cursor.sp()
+        return Saved(relation, cursor.date())
+
+    return read
+
+
+def _emailid(cursor: Cursor, codec: str) -> Criterion:
+    cursor.sp()
+    return HasEmailId(cursor.match(_OBJECTID, "objectid")[0].decode("ascii"))
+
+
+def _threadid(cursor: Cursor, codec: str) -> Criterion:
+    """No message has one (RFC 8474 §5.2: NIL)."""
+    cursor.sp()
+    cursor.match(_OBJECTID, "objectid")
+    return Not(All())
+
+
 def _larger(cursor: Cursor, codec: str) -> Criterion:
     cursor.sp()
     return Larger(cursor.number64())
@@ -172,6 +197,7 @@ _LEAVES: dict[str, _Leaf] = {
     "BEFORE": _arrived(Relation.BEFORE),
     "BODY": lambda cursor, codec: BodyContains(_needle(cursor, codec)),
     "CC": _field("cc"),
+    "EMAILID": _emailid,
     "FROM": _field("from"),
     "HEADER": _header,
     "KEYWORD": _keyword,
@@ -181,6 +207,10 @@ _LEAVES: dict[str, _Leaf] = {
     "OLD": _fixed(Not(Recent())),
     "ON": _arrived(Relation.ON),
     "RECENT": _fixed(Recent()),
+    "SAVEDATESUPPORTED": _fixed(All()),
+    "SAVEDBEFORE": _saved(Relation.BEFORE),
+    "SAVEDON": _saved(Relation.ON),
+    "SAVEDSINCE": _saved(Relation.SINCE),
     "SENTBEFORE": _sent(Relation.BEFORE),
     "SENTON": _sent(Relation.ON),
     "SENTSINCE": _sent(Relation.SINCE),
@@ -188,6 +218,7 @@ _LEAVES: dict[str, _Leaf] = {
     "SMALLER": _smaller,
     "SUBJECT": _field("subject"),
     "TEXT": lambda cursor, codec: TextContains(_needle(cursor, codec)),
+    "THREADID": _threadid,
     "TO": _field("to"),
     "UID": _uid,
     "UNKEYWORD": _unkeyword,

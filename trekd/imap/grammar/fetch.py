@@ -25,6 +25,12 @@ class FetchItem(enum.Enum):
     """BODYSTRUCTURE without extension fields."""
     MODSEQ = b"MODSEQ"
     """Modification sequence (RFC 7162 §3.1.4.2)."""
+    EMAILID = b"EMAILID"
+    """Identifier of the message, shared by its copies (RFC 8474 §5.1)."""
+    THREADID = b"THREADID"
+    """Identifier of its thread (RFC 8474 §5.2)."""
+    SAVEDATE = b"SAVEDATE"
+    """When it came into this mailbox (RFC 8514 §4.2)."""
 
 
 class SectionKind(enum.Enum):

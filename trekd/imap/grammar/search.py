@@ -80,6 +80,25 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """Messages by the day they came into this mailbox: C{SAVEDBEFORE}, C{SAVEDON}, C{SAVEDSINCE} (RFC 8514 §4.3)."""
+
+    relation: Relation
+    day: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class HasEmailId:
+    """
+    The message with an EMAILID, and its copies (RFC 8474 §6).
+
+    @ivar objectid: as the client sent it.
+    """
+
+    objectid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Larger:
     """Messages of more than so many octets."""
 
@@ -150,6 +169,8 @@ Criterion: TypeAlias = (
     | Recent
     | Arrived
     | Sent
+    | Saved
+    | HasEmailId
     | Larger
     | Smaller
     | HeaderContains

@@ -12,11 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from trekd.imap.grammar.names import encode_name
 from trekd.imap.grammar.sequence import uid_set
-from trekd.values import MailboxName
+from trekd.values import MailboxId, MailboxName
 
 _ATOM = re.compile(rb"[!#$&',\-./0-9:;<=>?@A-Z\[^_`a-z|}~+]{1,255}")
 _QUOTABLE = re.compile(rb"[\x01-\x09\x0b\x0c\x0e-\x7f]{0,1000}")
 _SPECIAL = re.compile(rb'["\\]')
+
+
+EMAIL_PREFIX = b"M"
+"""What an EMAILID begins with, so that it is neither a number nor a MAILBOXID (RFC 8474 §8)."""
 
 
 # --- Tokens ---------------------------------------------------------------------------------------
@@ -95,10 +99,18 @@ def list_response(
     return untagged(*tokens)
 
 
-def status_response(name: MailboxName, items: Mapping[str, int], utf8: bool = False) -> bytes:
+def status_response(name: MailboxName, items: Mapping[str, int | bytes], utf8: bool = False) -> bytes:
     """"* STATUS" with the items in their order (RFC 3501 §7.2.4)."""
-    pairs = (b"%b %d" % (item.encode("ascii"), value) for item, value in items.items())
+    pairs = (
+        b"%b %b" % (item.encode("ascii"), value if isinstance(value, bytes) else b"%d" % value)
+        for item, value in items.items()
+    )
     return untagged(b"STATUS", mailbox(name, utf8), parenthesised(pairs))
+
+
+def mailbox_id(objectid: MailboxId) -> bytes:
+    """What stands behind MAILBOXID (RFC 8474 §4); the letter keeps identifiers apart from numbers (§8)."""
+    return b"(F%b)" % objectid.encode("ascii")
 
 
 def metadata_response(

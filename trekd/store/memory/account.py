@@ -8,6 +8,7 @@ from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from secrets import token_hex
 from typing import Protocol
 
 from zope.interface import implementer
@@ -40,7 +41,7 @@ from trekd.store.sinks import whole_message
 from trekd.store.terms import (
     Term,
 )
-from trekd.values import DELETED, INBOX, SEEN, UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
+from trekd.values import DELETED, INBOX, SEEN, UID, EmailId, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
 
 
 class Surroundings(Protocol):
@@ -211,16 +212,16 @@ class MemoryAccount:
         """Add messages, all or none."""
         self._account().named(name)
         octets = [await whole_message(message) for message in messages]
-        emails = [Email(whole, self._store.reader.scan(whole)) for whole in octets]
+        emails = [Email(whole, self._store.reader.scan(whole), EmailId(token_hex(16))) for whole in octets]
         account = self._account()
         mailbox = account.named(name)
         account.require_space(sum(email.size for email in emails))
         account.require_keywords(mailbox, _flags_of(messages))
-        now = datetime.fromtimestamp(self._store.seconds(), UTC)
+        now = self._moment()
         uids = array("I")
         modseq = account.next_modseq() if emails else account.modseq
         for message, email in zip(messages, emails, strict=True):
-            uids.append(mailbox.add(email, message.flags, message.internal_date or now, modseq))
+            uids.append(mailbox.add(email, message.flags, message.internal_date or now, now, modseq))
         if emails:
             self._publish(mailbox)
         return Appended(mailbox.id, mailbox.uid_validity, uids)
@@ -331,12 +332,18 @@ class MemoryAccount:
         mailbox = self._account().by_id.get(view.mailbox)
         return tuple(message for _, message in mailbox.within(view, positions)) if mailbox else ()
 
+    def _moment(self) -> datetime:
+        return datetime.fromtimestamp(self._store.seconds(), UTC)
+
     def _modseq_for(self, messages: tuple[Message, ...]) -> ModSeq:
         return self._content.next_modseq() if messages else self._content.modseq
 
     def _duplicate(self, messages: tuple[Message, ...], target: Mailbox, modseq: ModSeq) -> Copied:
         source = array("I", (message.uid for message in messages))
-        copies = (target.add(message.email, message.flags, message.internal_date, modseq) for message in messages)
+        now = self._moment()
+        copies = (
+            target.add(message.email, message.flags, message.internal_date, now, modseq) for message in messages
+        )
         copied = Copied(target.uid_validity, source, array("I", copies))
         if messages:
             self._publish(target)

@@ -25,7 +25,7 @@ from trekd.store.interfaces import (
 from trekd.store.memory.shelves import Shelf
 from trekd.store.naming import FIRST_MAILBOXES, missing_superiors
 from trekd.store.rendering import Source, flag_list, internal_date, internal_day, literal
-from trekd.values import DELETED, SEEN, UID, Flag, MailboxId, MailboxName, ModSeq, UIDValidity
+from trekd.values import DELETED, SEEN, UID, EmailId, Flag, MailboxId, MailboxName, ModSeq, UIDValidity
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Email:
 
     octets: bytes
     facts: MessageFacts
+    objectid: EmailId
 
     @property
     def size(self) -> int:
@@ -64,6 +65,7 @@ class Message:
     email: Email
     flags: frozenset[Flag]
     internal_date: datetime
+    saved: datetime
     modseq: ModSeq
 
     @property
@@ -75,6 +77,16 @@ class Message:
     def internal_day(self) -> int:
         """Day of the internal date as a proleptic ordinal."""
         return internal_day(self.internal_date)
+
+    @property
+    def saved_day(self) -> int:
+        """Day that it came into its mailbox, as a proleptic ordinal."""
+        return self.saved.toordinal()
+
+    @property
+    def objectid(self) -> str:
+        """Identifier that its copies share."""
+        return self.email.objectid
 
     @property
     def sent_date(self) -> int | None:
@@ -126,6 +138,10 @@ class Message:
                 return b"%d" % self.size
             case Column.MODSEQ:
                 return b"%d" % self.modseq
+            case Column.EMAILID:
+                return self.email.objectid.encode("ascii")
+            case Column.SAVEDATE:
+                return internal_date(self.saved)
             case Column.ENVELOPE:
                 return facts.envelope
             case Column.BODYSTRUCTURE:
@@ -244,14 +260,18 @@ class Mailbox:
                 if message is not None:
                     yield position + 1, message
 
-    def add(self, email: Email, flags: frozenset[Flag], date: datetime, modseq: ModSeq) -> int:
+    def add(
+        self, email: Email, flags: frozenset[Flag], date: datetime, saved: datetime, modseq: ModSeq
+    ) -> int:
         """
         Add a message.
 
+        @param date: its internal date.
+        @param saved: now.
         @return: its UID.
         """
         uid = self.uid_next
-        message = self.messages[uid] = Message(uid, email, flags, date, modseq)
+        message = self.messages[uid] = Message(uid, email, flags, date, saved, modseq)
         self.uid_next += 1
         self.modseq = modseq
         self.tally.count(message, 1)

@@ -7,11 +7,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from trekd.errors import StoreCorrupt
 from trekd.store.interfaces import Column, Extract, LineTemplate
-from trekd.store.rendering import NIL, Source, line, literal, located, with_recent
+from trekd.store.rendering import NIL, Source, internal_date, line, literal, located, with_recent
 from trekd.store.sqlite.templates import FROM, PLACE, UID
 
 
@@ -20,6 +21,7 @@ class StoredMessage:
     """
     A message's row; what the template does not need is C{None}, or empty.
 
+    @ivar saved: Unix time.
     @ivar in_file: 1 when its octets are in a file.
     """
 
@@ -30,6 +32,7 @@ class StoredMessage:
     modseq: int
     size: int
     header_length: int
+    saved: int
     in_file: int
     objectid: str
     envelope: bytes
@@ -54,6 +57,10 @@ class StoredMessage:
                 return b"%d" % self.size
             case Column.MODSEQ:
                 return b"%d" % self.modseq
+            case Column.EMAILID:
+                return self.objectid.encode("ascii")
+            case Column.SAVEDATE:
+                return internal_date(datetime.fromtimestamp(self.saved, UTC))
             case Column.ENVELOPE:
                 return self.envelope
             case Column.BODYSTRUCTURE:
@@ -102,7 +109,7 @@ class Lines:
         columns = ", ".join(name if needed else "NULL" for name, needed in wanted.items())
         self.dense, self.sparse = (
             f"SELECT {PLACE[is_dense]}, {UID}, slot.flags, slot.internal_date, slot.modseq, email.size,"
-            f" email.header_length, email.file, email.objectid, {columns} FROM {FROM[is_dense][0]}"
+            f" email.header_length, slot.saved, email.file, email.objectid, {columns} FROM {FROM[is_dense][0]}"
             " CROSS JOIN email ON email.id = slot.email CROSS JOIN body ON body.email = slot.email"
             f" WHERE {FROM[is_dense][1]}"
             for is_dense in (True, False)

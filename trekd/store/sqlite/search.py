@@ -9,6 +9,7 @@ import time
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from trekd.errors import NoSuchMailbox, StoreCorrupt
 from trekd.store.interfaces import (
@@ -28,6 +29,7 @@ from trekd.store.terms import (
     ChangedSince,
     Dated,
     DateKind,
+    HasEmailId,
     HasFlag,
     HasUID,
     HeaderText,
@@ -45,6 +47,14 @@ STEP_SECONDS = 0.05
 
 Ask = Callable[[list[BodyText]], Answers]
 """What the index of the account's text knows of some terms; called in reader threads."""
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_DAYS = {
+    DateKind.INTERNAL: "slot.internal_day",
+    DateKind.SENT: "email.sent_day",
+    DateKind.SAVED: f"(slot.saved / 86400 + {_EPOCH})",
+}
 
 
 class Search:
@@ -129,7 +139,8 @@ class Search:
 
     def _matching(self, database: Database, uids: list[int], matches: Predicate) -> list[int]:
         rows = database.rows(
-            "SELECT wanted.value, slot.flags, slot.modseq, slot.size, slot.internal_day, email.id, email.sent_day,"
+            "SELECT wanted.value, slot.flags, slot.modseq, slot.size, slot.internal_day,"
+            f" {_DAYS[DateKind.SAVED]}, email.id, email.sent_day,"
             " email.parts, email.file, email.objectid, email.subject_key, email.from_key, email.to_key, email.cc_key,"
             " email.bcc_key FROM json_each(?1) AS wanted CROSS JOIN slot ON slot.key = ?2 + wanted.value"
             " CROSS JOIN email ON email.id = slot.email",
@@ -137,7 +148,7 @@ class Search:
         )
         found = []
         for row in rows:
-            message = _Candidate(database, self._files, row[10:], *row[:10])
+            message = _Candidate(database, self._files, row[11:], *row[:11])
             try:
                 if matches(message):
                     found.append(message.uid)
@@ -174,6 +185,7 @@ class _Candidate:
     modseq: int
     size: int
     internal_day: int
+    saved_day: int
     email: int
     sent_date: int | None
     parts: bytes
@@ -293,8 +305,9 @@ class _Compiler:
             case ChangedSince(modseq):
                 return f"(slot.modseq > {self._parameter(_storable(modseq))})"
             case Dated(kind, since, before):
-                column = "slot.internal_day" if kind is DateKind.INTERNAL else "email.sent_day"
-                return self._between(column, since, before)
+                return self._between(_DAYS[kind], since, before)
+            case HasEmailId(objectid):
+                return f"(email.objectid = {self._parameter(objectid)})"
             case HeaderText(field, text) if field.lower() in FOLDED_FIELDS:
                 needle = self._reader.fold(text).encode("utf-8", "replace").decode("utf-8")
                 return f"(instr(email.{field.lower()}_key, {self._parameter(needle)}) > 0)"

@@ -50,9 +50,10 @@ _OCTETS = {
     Column.ENVELOPE: "email.envelope",
     Column.BODYSTRUCTURE: "email.bodystructure",
     Column.BODY: "email.body",
+    Column.EMAILID: "email.objectid",
     Column.HEADER: "'{' || email.header_length || '}' || char(13, 10) || body.header",
 }
-_STEPWISE = frozenset((Column.OCTETS, Column.TEXT))
+_STEPWISE = frozenset((Column.OCTETS, Column.TEXT, Column.SAVEDATE))
 _EXPECTED = {
     Column.FLAGS: 20,
     Column.INTERNALDATE: 28,
@@ -60,6 +61,7 @@ _EXPECTED = {
     Column.BODYSTRUCTURE: 500,
     Column.BODY: 400,
     Column.HEADER: 3000,
+    Column.EMAILID: 32,
 }
 _FIRST_CONSTANT = 5
 
