@@ -351,6 +351,11 @@ class IMAPProtocol(imap4.IMAP4Server):
         self.reader.limits = self.factory.limits
         self._set_timeout(self.factory.services.config.idle_timeout)
 
+    def logged_out(self) -> None:
+        """See L{Wire<trekd.imap.wire.Wire>}."""
+        self.reader.limits = _LIMITS_BEFORE_LOGIN
+        self._set_timeout(self.factory.services.config.login_timeout)
+
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
         """See L{Wire<trekd.imap.wire.Wire>}."""
         return _canceller(self.factory.reactor.callLater(seconds, function))

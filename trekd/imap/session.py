@@ -145,6 +145,19 @@ class Session:
         self.state = State.AUTHENTICATED
         self.wire.logged_in()
 
+    def forget_user(self) -> None:
+        """Be as before login (RFC 8437 §3, §4.1); the connection's slot is free."""
+        self.notifications = None
+        self.deselect()
+        logout, self._logout = self._logout, None
+        if logout is not None:
+            logout()
+        self.user = None
+        self.enabled = Enabled()
+        self.is_warned = False
+        self.state = State.NOT_AUTHENTICATED
+        self.wire.logged_out()
+
     def leave(self) -> None:
         """The connection is gone: give back what the session holds."""
         self.notifications = None

@@ -92,6 +92,9 @@ class Wire(Protocol):
     def logged_in(self) -> None:
         """From now on the limits and timeouts of a logged-in client hold."""
 
+    def logged_out(self) -> None:
+        """From now on the limits and timeouts of a client that has not logged in hold again."""
+
     def call_later(self, seconds: float, function: Callable[[], None]) -> Callable[[], None]:
         """Call a function once; returns what cancels it."""
 

@@ -29,6 +29,7 @@ from trekd.imap.commands import (
     starttls,
     status,
     store,
+    unauthenticate,
 )
 from trekd.imap.commands.row import AFTER_LOGIN, ANY_STATE, BEFORE_LOGIN, SELECTED, Row
 from trekd.imap.grammar import commands as grammar
@@ -42,6 +43,7 @@ ROWS: dict[type[grammar.Command], Row] = {
     grammar.Authenticate: Row(BEFORE_LOGIN, "RFC 3501 §6.2.2", authenticate.authenticate),
     grammar.Login: Row(BEFORE_LOGIN, "RFC 3501 §6.2.3", login.login),
     grammar.Enable: Row(AFTER_LOGIN, "RFC 5161 §3.1", enable.enable),
+    grammar.Unauthenticate: Row(AFTER_LOGIN, "RFC 8437 §3", unauthenticate.unauthenticate),
     grammar.Compress: Row(AFTER_LOGIN, "RFC 4978 §3", compress.compress),
     grammar.Select: Row(AFTER_LOGIN, "RFC 3501 §6.3.1", select.select),
     grammar.Examine: Row(AFTER_LOGIN, "RFC 3501 §6.3.2", select.examine),

@@ -122,6 +122,13 @@ class Enable(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Unauthenticate(Command):
+    """UNAUTHENTICATE (RFC 8437 §3)."""
+
+    name = "UNAUTHENTICATE"
+
+
+@dataclass(frozen=True, slots=True)
 class Compress(Command):
     """
     COMPRESS (RFC 4978 §3).

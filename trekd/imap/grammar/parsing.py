@@ -396,6 +396,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "CREATE": _create,
     "DELETE": _one_mailbox(commands.Delete),
     "COMPRESS": _compress,
+    "UNAUTHENTICATE": _bare(commands.Unauthenticate),
     "ENABLE": _enable,
     "EXAMINE": _examine,
     "EXPUNGE": _bare(commands.Expunge),
