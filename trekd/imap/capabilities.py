@@ -1,7 +1,8 @@
 """
 What the server says it can do: one list before login, another after it (RFC 3501 §6.1.1).
 
-Before login only what helps to log in is named, so that nothing is learnt about the server without a password.
+Before login only what helps to log in is named, so that nothing is learnt about the server without a password.  None is
+told untagged unless it is asked for (quirk C{one-capability}).
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 Runs commands: one event of the reader in, one tagged response out.
 
 The order of things is the same for all commands: state check, the command's own work, what happened in the
-selected mailbox meanwhile, the tagged response.  A command that needs to wait for nothing is answered without a
-coroutine.
+selected mailbox meanwhile, the tagged response; and of commands, that of their octets (quirk C{tagged-in-order}).  A
+command that needs to wait for nothing is answered without a coroutine.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def _item(attribute: FetchAttribute) -> Column | Extract:
 
 
 def _extract(attribute: BodySection) -> Extract:
-    """What the store cuts out of each message; nothing past its end (quirk C{partial-past-end})."""
+    """What the store cuts out of each message; nothing past its end (quirks C{partial-past-end}, C{chunks})."""
     section = Section(
         attribute.path,
         attribute.kind.value.decode(),

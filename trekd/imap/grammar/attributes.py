@@ -32,7 +32,7 @@ _NAMED: dict[bytes, FetchAttribute] = {
     b"RFC822": _whole(b"RFC822", SectionKind.ALL, False),
     b"RFC822.HEADER": _whole(b"RFC822.HEADER", SectionKind.HEADER, True),
     b"RFC822.TEXT": _whole(b"RFC822.TEXT", SectionKind.TEXT, False),
-    # RFC 1730 §6.4.5, still seen on the wire.
+    # RFC 1730 §6.4.5, still seen on the wire (quirk rfc822-peek).
     b"RFC822.PEEK": _whole(b"RFC822", SectionKind.ALL, True),
     b"RFC822.TEXT.PEEK": _whole(b"RFC822.TEXT", SectionKind.TEXT, True),
 }
