@@ -488,6 +488,10 @@ class MailLoop(Refused):
     """The message passed here, or anywhere, too often."""
 
 
+class UnknownEncoding(Refused):
+    """A part of a message has a transfer encoding that cannot be undone (RFC 2045 §6.3)."""
+
+
 class BadMessage(Refused):
     """The message's octets break RFC 5322 or the transport's rules in a way that is not mended."""
 

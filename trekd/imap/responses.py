@@ -157,6 +157,7 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.NameServiceDown: _no("[UNAVAILABLE] No name server answers; try again later"),
     errors.NoSuchRecipient: _no("[NONEXISTENT] No such recipient"),
     errors.MailLoop: _no("[CANNOT] The message goes in circles"),
+    errors.UnknownEncoding: _no("[UNKNOWN-CTE] The part has a transfer encoding that is not known"),
     errors.BadMessage: _no("[CANNOT] The message is malformed"),
     errors.QueueFull: _no("[UNAVAILABLE] The server is busy; try again later"),
     errors.CollectionRefused: _no("[CANNOT] The calendar or address book does not permit that"),

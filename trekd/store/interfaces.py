@@ -259,6 +259,14 @@ class Column(Enum):
     TEXT = "text"  # what follows the header, as a literal
 
 
+class Form(Enum):
+    """How the octets of an extract go on the wire."""
+
+    LITERAL = "literal"
+    BINARY = "binary"  # a literal, or a literal8 when there is a NUL in it (RFC 3516 §4.3)
+    SIZE = "size"  # how many they are, 0 when there is no such part
+
+
 @dataclass(frozen=True, slots=True)
 class Extract:
     """
@@ -267,11 +275,15 @@ class Extract:
     @ivar locate: (parts, header length, size) to the range wanted, or C{None}; without it, the message's header.
     @ivar select: applied to the octets of the range (to pick header fields), if given.
     @ivar partial: (origin, length) in octets of what was selected (RFC 3501 §6.4.5); past the end is empty.
+    @ivar decode: (parts, octets of the range) to the octets that the others are about, if given.  What it raises
+        ends the listing before the message, and what was listed before may come or not.
     """
 
     locate: Callable[[bytes, int, int], tuple[int, int] | None] | None = None
     select: Callable[[bytes], bytes] | None = None
     partial: tuple[int, int] | None = None
+    decode: Callable[[bytes, bytes], bytes] | None = None
+    form: Form = Form.LITERAL
 
 
 @dataclass(frozen=True, slots=True)

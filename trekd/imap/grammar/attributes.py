@@ -6,7 +6,16 @@ from __future__ import annotations
 
 import re
 
-from trekd.imap.grammar.fetch import MACROS, BodySection, FetchAttribute, FetchItem, Partial, SectionKind
+from trekd.imap.grammar.fetch import (
+    MACROS,
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchAttribute,
+    FetchItem,
+    Partial,
+    SectionKind,
+)
 from trekd.imap.grammar.tokens import Cursor
 from trekd.imap.grammar.writing import astring
 
@@ -17,6 +26,8 @@ _SECTION = re.compile(
     re.IGNORECASE,
 )
 """section-spec = section-msgtext / (section-part ["." section-text])"""
+_BINARY = re.compile(rb"\[([1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*+|)\]")
+"""section-binary = "[" [section-part] "]" (RFC 3516 §7)"""
 _PARTIAL = re.compile(rb"<([0-9]{1,19})\.([0-9]{1,19})>")
 """partial = "<" number64 "." nz-number64 ">" (RFC 9051 §9)"""
 _FIELD_NAME = re.compile(rb"[!-9;-~]+")
@@ -36,6 +47,7 @@ _NAMED: dict[bytes, FetchAttribute] = {
     b"RFC822.PEEK": _whole(b"RFC822", SectionKind.ALL, True),
     b"RFC822.TEXT.PEEK": _whole(b"RFC822.TEXT", SectionKind.TEXT, True),
 }
+_BINARIES = frozenset((b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"))
 _SECTIONED = {b"BODY": False, b"BODY.PEEK": True}
 
 
@@ -56,6 +68,8 @@ def _fetch_att(cursor: Cursor, name: bytes) -> FetchAttribute:
     """One attribute, the cursor behind its name."""
     if name in _SECTIONED and cursor.peek() == b"[":
         return _body_section(cursor, _SECTIONED[name])
+    if name in _BINARIES:
+        return _binary(cursor, name)
     attribute = _NAMED.get(name)
     if attribute is None:
         cursor.fail("fetch-att")
@@ -78,6 +92,18 @@ def _body_section(cursor: Cursor, peek: bool) -> BodySection:
     cursor.expect(b"]")
     partial = _partial(cursor) if cursor.peek() == b"<" else None
     return BodySection(path, kind, fields, peek, partial, _label(path, kind, fields, partial))
+
+
+def _binary(cursor: Cursor, name: bytes) -> BinarySection | BinarySize:
+    """"BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary (RFC 3516 §7)"""
+    found = cursor.match(_BINARY, "section-binary")
+    path = tuple(map(int, found[1].split(b"."))) if found[1] else ()
+    section = b"[" + b".".join(b"%d" % part for part in path) + b"]"
+    if name == b"BINARY.SIZE":
+        return BinarySize(path, name + section)
+    partial = _partial(cursor) if cursor.peek() == b"<" else None
+    origin = b"<%d>" % partial.origin if partial else b""
+    return BinarySection(path, name == b"BINARY.PEEK", partial, b"BINARY" + section + origin)
 
 
 def _header_fld_name(cursor: Cursor) -> str:

@@ -141,7 +141,7 @@ def _append(cursor: Cursor, tag: bytes) -> Command:
 
 
 def _append_message(cursor: Cursor) -> commands.AppendMessage:
-    """append-message = [SP flag-list] [SP date-time] SP literal"""
+    """append-message = [SP flag-list] [SP date-time] SP (literal / literal8) (RFC 3516 §7)"""
     cursor.sp()
     flags: tuple[Flag, ...] = ()
     moment = None
@@ -151,6 +151,7 @@ def _append_message(cursor: Cursor) -> commands.AppendMessage:
     if cursor.peek() == b'"':
         moment = cursor.date_time()
         cursor.sp()
+    cursor.skip(b"~")
     if cursor.peek():
         cursor.fail("literal")
     return commands.AppendMessage(flags, moment)

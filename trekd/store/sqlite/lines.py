@@ -12,7 +12,7 @@ from pathlib import Path
 
 from trekd.errors import StoreCorrupt
 from trekd.store.interfaces import Column, Extract, LineTemplate
-from trekd.store.rendering import NIL, Source, internal_date, line, literal, located, with_recent
+from trekd.store.rendering import Source, absent, chosen, internal_date, line, literal, located, with_recent
 from trekd.store.sqlite.templates import FROM, PLACE, UID
 
 
@@ -221,9 +221,12 @@ def _add_extract(source: InFile, wanted: Extract, message: StoredMessage) -> Non
     """As L{rendering.extract <trekd.store.rendering.extract>}, reading no more than it takes."""
     found = located(wanted, message.parts, message.header_length, message.size)
     if found is None:
-        source.add(NIL)
+        source.add(absent(wanted))
         return
     span = range(message.size)[found[0] : found[1]]
+    if wanted.decode is not None:
+        source.add(chosen(wanted, wanted.decode(message.parts, source.at(span))))
+        return
     cut = slice(None) if wanted.partial is None else slice(wanted.partial[0], sum(wanted.partial))
     if wanted.select is None:
         source.add_literal(span[cut])

@@ -291,7 +291,8 @@ def test_further_messages_of_one_append() -> None:
     """RFC 3502 §6.3.11."""
     assert parse_append_message((b" ",), OPTIONS) == commands.AppendMessage((), None)
     assert parse_append_message((b" (\\Draft) ",), OPTIONS) == commands.AppendMessage((DRAFT,), None)
-    for piece in (b"", b"  ", b"x ", b" x ", b" ()", b' () "x" ', b' "07-Feb-1994 21:52:25 -0800" () '):
+    assert parse_append_message((b" ~",), OPTIONS) == commands.AppendMessage((), None)  # RFC 3516 §7
+    for piece in (b"", b"  ", b"~", b"x ", b" x ", b" ()", b' () "x" ', b' "07-Feb-1994 21:52:25 -0800" () '):
         with pytest.raises(SyntaxFault):
             parse_append_message((piece,), OPTIONS)
 
@@ -332,7 +333,7 @@ def test_leap_seconds_are_possible() -> None:
     assert append.message.internal_date == datetime.datetime(1997, 6, 30, 23, 59, 59, tzinfo=datetime.UTC)
 
 
-@pytest.mark.parametrize("fragments", [(b"a APPEND ",), (b"a APPEND x ~",), (b"APPEND x ",)])
+@pytest.mark.parametrize("fragments", [(b"a APPEND ",), (b"a APPEND x ~~",), (b"a APPEND x~",), (b"APPEND x ",)])
 def test_malformed_append(fragments: tuple[bytes, ...]) -> None:
     with pytest.raises(SyntaxFault):
         parse_append(fragments, OPTIONS)
