@@ -14,7 +14,7 @@ from trekd.errors import TrekError
 from trekd.imap.commands.append import AppendRequest
 from trekd.imap.commands.row import Row
 from trekd.imap.commands.table import ROWS
-from trekd.imap.grammar.commands import Append, Command
+from trekd.imap.grammar.commands import Command
 from trekd.imap.grammar.fragments import (
     CommandOctets,
     CommandRefused,
@@ -71,9 +71,9 @@ def _command(session: Session, event: CommandOctets, options: ParseOptions) -> A
 
 
 def _append(session: Session, event: MessageOffered, options: ParseOptions) -> Awaitable[None] | None:
-    row = ROWS[Append]
     try:
         command = parse_append(event.fragments, options)
+        row = ROWS[type(command)]
         if session.state not in row.states:
             session.wire.reader.refuse_literal()
             session.complete(command.tag, _wrong_state(session, row))

@@ -466,6 +466,19 @@ class IAccountStore(Interface):
         @raise StoreFull: nothing was added.
         """
 
+    def replace(mailbox: MailboxId, uid: UID, name: MailboxName, message: NewMessage) -> Awaitable[Appended]:
+        """
+        Add a message and remove another for good, whatever its flags, in one step (RFC 8508 §3.4): the quota counts
+        what is left of both, and whatever is raised, the old message is there as before.
+
+        @param mailbox: where the old message is.
+        @param name: where the new one goes, the same or another.
+        @raise NoSuchMailbox: there is none of that name.
+        @raise NoSuchMessage: the old one is gone.
+        @raise OverQuota: the new message is larger than the old one by more than there is room.
+        @raise StoreFull: nothing changed.
+        """
+
     def copy(view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Awaitable[Copied]:
         """
         Copy messages with flags and internal dates, all or none (RFC 3501 §6.4.7).

@@ -1,13 +1,15 @@
 """
-APPEND (RFC 3501 §6.3.11) of one or several messages (RFC 3502), streamed into the store as they come.
+APPEND (RFC 3501 §6.3.11) of one or several messages (RFC 3502), and REPLACE (RFC 8508): messages are streamed into
+the store as they come.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trekd.errors import BadMessage, LimitReached, NoSuchMailbox
-from trekd.imap.grammar.commands import Append, AppendMessage
+from trekd.errors import BadMessage, LimitReached, NoSuchMailbox, NoSuchMessage, NotPermitted, SyntaxFault
+from trekd.imap.commands.expunge import completed
+from trekd.imap.grammar.commands import Append, AppendMessage, Replace
 from trekd.imap.grammar.fragments import (
     AppendEnded,
     CommandRefused,
@@ -21,7 +23,8 @@ from trekd.imap.grammar.tokens import ParseOptions
 from trekd.imap.grammar.writing import appenduid
 from trekd.imap.responses import TRY_CREATE
 from trekd.imap.session import Session
-from trekd.store.interfaces import IMessageSink, NewMessage
+from trekd.store.interfaces import Appended, IMessageSink, NewMessage
+from trekd.values import UID, MailboxName
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,49 @@ async def append(session: Session, request: AppendRequest) -> bytes:
     finally:
         session.wire.reader.abandon_append()
         receiver.discard()
+    _note_arrivals(session, command.mailbox, appended)
+    return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
+
+
+async def replace(session: Session, request: AppendRequest) -> bytes:
+    """
+    Take a message in the place of one that is in the selected mailbox, in one step (RFC 8508 §3.4).
+
+    APPENDUID is told before the EXPUNGE response (RFC 8508 §4.3).
+    """
+    command = request.command
+    assert isinstance(command, Replace)
+    selected = session.mailbox
+    receiver = _Receiver(session, request.options)
+    try:
+        if selected.read_only:
+            raise NotPermitted
+        positions = selected.positions(command.replaced, command.uid)
+        if not positions:
+            raise NoSuchMessage
+        await session.store.mailbox(command.mailbox)
+        await receiver.receive(command.message, request.offered)
+        if len(receiver.messages) != 1:
+            raise SyntaxFault("one message")
+        uid = UID(selected.view.uids[positions[0].start])
+        appended = await session.store.replace(selected.id, uid, command.mailbox, receiver.messages[0])
+    except NoSuchMailbox:
+        return bytes(TRY_CREATE)
+    finally:
+        session.wire.reader.abandon_append()
+        receiver.discard()
+    _note_arrivals(session, command.mailbox, appended)
+    selected.must_tell()
+    session.wire.write(b"* OK [" + appenduid(appended.uid_validity, appended.uids) + b"] Replaced\r\n")
+    return await completed(session, b"REPLACE completed")
+
+
+def _note_arrivals(session: Session, mailbox: MailboxName, appended: Appended) -> None:
     selected = session.selected
     if selected is not None and selected.id == appended.mailbox:
         selected.must_look()
         selected.own_arrivals(appended.uids)
-    session.caused(command.mailbox, arrived=len(appended.uids))
-    return b"OK [" + appenduid(appended.uid_validity, appended.uids) + b"] APPEND completed"
+    session.caused(mailbox, arrived=len(appended.uids))
 
 
 class _Receiver:

@@ -346,6 +346,19 @@ class Append(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Replace(Append):
+    """
+    REPLACE and UID REPLACE up to the octets of the message (RFC 8508 §3).
+
+    @ivar replaced: one number, or C{*}.
+    """
+
+    name = "REPLACE"
+    replaced: SequenceSet
+    uid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Idle(Command):
     """IDLE (RFC 2177 §3)."""
 

@@ -21,11 +21,14 @@ from trekd.imap.grammar.listing import read_list, read_lsub, read_status, read_x
 from trekd.imap.grammar.metadata import read_get, read_set
 from trekd.imap.grammar.modifiers import fetch_modifiers, select_parameters, store_modifier
 from trekd.imap.grammar.notify import read_wishes
+from trekd.imap.grammar.sequence import SequenceSet
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
 from trekd.values import SPECIAL_USES, Flag, MailboxName
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 """base64 = *(4base64-char) [base64-terminal], the length checked besides"""
+_SEQ_NUMBER = re.compile(rb"\*|[1-9][0-9]{0,9}(?![0-9])")
+"""seq-number = nz-number / "*" """
 _STORE = re.compile(rb"([+-]?FLAGS)(\.SILENT)?(?= )", re.IGNORECASE)
 _RETURN = re.compile(rb"RETURN \(", re.IGNORECASE)
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
@@ -57,7 +60,7 @@ def parse_command(fragments: tuple[bytes, ...], options: ParseOptions) -> Comman
 
 def parse_append(fragments: tuple[bytes, ...], options: ParseOptions) -> commands.Append:
     """
-    Read APPEND up to its first message's literal.
+    Read APPEND, REPLACE or UID REPLACE up to its first message's literal.
 
     @param fragments: as in the first L{trekd.imap.grammar.fragments.MessageOffered}.
     @raise SyntaxFault: as L{parse_command}.
@@ -66,10 +69,16 @@ def parse_append(fragments: tuple[bytes, ...], options: ParseOptions) -> command
     cursor = Cursor(fragments, options)
     tag = cursor.tag()
     cursor.sp()
-    cursor.choice(frozenset({"APPEND"}), "APPEND")
+    name = cursor.choice(frozenset({"APPEND", "REPLACE", "UID"}), "APPEND")
     cursor.sp()
-    mailbox = cursor.mailbox()
-    return commands.Append(tag, mailbox, _append_message(cursor))
+    if name == "APPEND":
+        return commands.Append(tag, cursor.mailbox(), _append_message(cursor))
+    if name == "UID":
+        cursor.choice(frozenset({"REPLACE"}), "REPLACE")
+        cursor.sp()
+    replaced = SequenceSet.parse(cursor.match(_SEQ_NUMBER, "seq-number")[0])
+    cursor.sp()
+    return commands.Replace(tag, cursor.mailbox(), _append_message(cursor), replaced, uid=name == "UID")
 
 
 def parse_append_message(fragments: tuple[bytes, ...], options: ParseOptions) -> commands.AppendMessage:
@@ -155,6 +164,15 @@ def _append_message(cursor: Cursor) -> commands.AppendMessage:
     if cursor.peek():
         cursor.fail("literal")
     return commands.AppendMessage(flags, moment)
+
+
+def _replace(cursor: Cursor, tag: bytes) -> Command:
+    """REPLACE that comes as a whole command never announced its message."""
+    cursor.sp()
+    cursor.match(_SEQ_NUMBER, "seq-number")
+    cursor.sp()
+    cursor.mailbox()
+    cursor.fail("literal")
 
 
 def _authenticate(cursor: Cursor, tag: bytes) -> Command:
@@ -383,6 +401,7 @@ _UID_COMMANDS: dict[str, _Arguments] = {
     "EXPUNGE": _uid_expunge,
     "FETCH": lambda cursor, tag: _fetch(cursor, tag, uid=True),
     "MOVE": lambda cursor, tag: _move(cursor, tag, uid=True),
+    "REPLACE": _replace,
     "SEARCH": lambda cursor, tag: _search(cursor, tag, uid=True),
     "STORE": lambda cursor, tag: _store(cursor, tag, uid=True),
 }
@@ -416,6 +435,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "NOOP": _bare(commands.Noop),
     "NOTIFY": _notify,
     "RENAME": _rename,
+    "REPLACE": _replace,
     "SEARCH": _search,
     "SELECT": _select,
     "SETMETADATA": _set_metadata,

@@ -255,6 +255,17 @@ class SQLiteAccount:
         arrivals = Arrivals(name, self._files, self._around.reader, self._shop.threshold, self._shop.threads.write)
         return self._submit(Append(arrivals.add, messages, arrivals))
 
+    def replace(self, mailbox: MailboxId, uid: UID, name: MailboxName, message: NewMessage) -> Deferred[Appended]:
+        """Add a message and remove another in one step."""
+        arrivals = Arrivals(name, self._files, self._around.reader, self._shop.threshold, self._shop.threads.write)
+
+        def apply(transaction: Transaction) -> Appended:
+            # The room of the old message is the new one's; without a commit it stays.
+            transfer.remove(transaction, mailbox, uid)
+            return arrivals.add(transaction)
+
+        return self._submit(Append(apply, [message], arrivals))
+
     def copy(self, view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Deferred[Copied]:
         """Copy messages, all or none."""
         return self._write(partial(transfer.copy, view=view, positions=positions, target=target))

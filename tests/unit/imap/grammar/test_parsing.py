@@ -287,6 +287,24 @@ def test_append_prefix() -> None:
     assert full == commands.Append(b"a", INBOX, commands.AppendMessage((SEEN, Flag("$x")), moment))
 
 
+def test_replace() -> None:
+    """RFC 8508 §5."""
+    head = commands.AppendMessage((DRAFT,), None)
+    one = parse_append((b"a REPLACE 4 Drafts (\\Draft) ",), OPTIONS)
+    assert one == commands.Replace(b"a", box("Drafts"), head, SequenceSet.parse(b"4"), uid=False)
+    last = parse_append((b"a uid replace * ", b"Drafts", b" (\\Draft) ~"), OPTIONS)
+    assert last == commands.Replace(b"a", box("Drafts"), head, SequenceSet.parse(b"*"), uid=True)
+    for arguments in (b"REPLACE 1:2 x ", b"REPLACE 0 x ", b"REPLACE x ", b"UID APPEND x ", b"REPLACE 5000000000 x "):
+        with pytest.raises(SyntaxFault):
+            parse_append((b"a " + arguments,), OPTIONS)
+
+
+def test_replace_without_literal_is_malformed() -> None:
+    for line in (b"a REPLACE 1 x", b"a UID REPLACE 1 x", b"a REPLACE 1 x ()"):
+        with pytest.raises(SyntaxFault):
+            read(line)
+
+
 def test_further_messages_of_one_append() -> None:
     """RFC 3502 §6.3.11."""
     assert parse_append_message((b" ",), OPTIONS) == commands.AppendMessage((), None)
