@@ -14,7 +14,8 @@ from trekd.errors import TrekError
 from trekd.imap.commands.append import AppendRequest
 from trekd.imap.commands.row import Row
 from trekd.imap.commands.table import ROWS
-from trekd.imap.grammar.commands import Command
+from trekd.imap.grammar.append import parse_append
+from trekd.imap.grammar.commands import Append, Command
 from trekd.imap.grammar.fragments import (
     CommandOctets,
     CommandRefused,
@@ -23,7 +24,7 @@ from trekd.imap.grammar.fragments import (
     MessageOffered,
     command_tag,
 )
-from trekd.imap.grammar.parsing import parse_append, parse_command
+from trekd.imap.grammar.parsing import parse_command
 from trekd.imap.grammar.tokens import ParseOptions
 from trekd.imap.session import Session, State
 from trekd.imap.wire import Hangup
@@ -67,7 +68,8 @@ def _command(session: Session, event: CommandOctets, options: ParseOptions) -> A
     if session.state not in row.states:
         session.complete(command.tag, _wrong_state(session, row))
         return None
-    return _run(session, command, row, command)
+    request = AppendRequest(command, None, options) if isinstance(command, Append) else command
+    return _run(session, command, row, request)
 
 
 def _append(session: Session, event: MessageOffered, options: ParseOptions) -> Awaitable[None] | None:

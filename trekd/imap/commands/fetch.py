@@ -131,13 +131,14 @@ def template_items(attributes: tuple[FetchAttribute, ...]) -> tuple[bytes | Colu
             before = b" "
             continue
         opening = _PARENTHESISED.get(attribute)
-        items += [before + label + (opening or b" "), _item(attribute)]
+        items += [before + label + (opening or b" "), template_item(attribute)]
         before = b") " if opening else b" "
     items.append(before.rstrip(b" ") + b")\r\n")
     return tuple(items)
 
 
-def _item(attribute: FetchAttribute) -> Column | Extract:
+def template_item(attribute: FetchAttribute) -> Column | Extract:
+    """The value of an attribute that is not a constant."""
     if isinstance(attribute, FetchItem):
         return _COLUMNS[attribute]
     if isinstance(attribute, BinarySize):

@@ -99,7 +99,7 @@ class AppendEnded:
     """
     The end of an APPEND whose messages were all accepted.
 
-    @ivar rest: what stood after the last literal; see L{trekd.imap.grammar.parsing.parse_append_end}.
+    @ivar rest: what stood after the last literal; see L{trekd.imap.grammar.append.parse_append_end}.
     """
 
     rest: bytes
