@@ -98,6 +98,8 @@ class ListingRules(StoreCase):
             Column.ENVELOPE: facts.envelope,
             Column.BODYSTRUCTURE: facts.bodystructure,
             Column.BODY: facts.body,
+            Column.PREVIEW: facts.preview,
+            Column.PREVIEW_LAZY: facts.preview,
             Column.OCTETS: as_literal(octets),
             Column.HEADER: as_literal(octets[: facts.header_length]),
             Column.TEXT: as_literal(octets[facts.header_length :]),
@@ -214,6 +216,18 @@ class ListingRules(StoreCase):
             assert re.fullmatch(rb"\(([^ ()]+( [^ ()]+)*)?\)", value)
         assert b"Recent" not in await listed(alice, view, (Column.FLAGS,), recent_from=0)
         assert b"Recent" not in await listed(alice, view, (Column.FLAGS,), recent_from=4)
+
+    async def test_preview_is_that_of_the_message(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """RFC 8970 §3.2: as the reader found it, of large messages and copies too, known from the beginning."""
+        texts = (b"Hello\r\n", b"large " * 50_000)
+        await alice.append(INBOX, [NewMessage(content("one", octets)) for octets in texts])
+        view = await view_of(alice)
+        await alice.copy(view, everything(view), SENT)
+        previews = b"".join(self.make_reader().scan(content("one", octets)).preview for octets in texts)
+        assert previews.startswith(b'"Hello')
+        for name in (INBOX, SENT):
+            for column in (Column.PREVIEW, Column.PREVIEW_LAZY):
+                assert await listed(alice, await view_of(alice, name), (column,)) == previews
 
     # Extracts
 

@@ -54,6 +54,10 @@ class MessageFacts(Protocol):
         """Where each part lies; opaque to the store."""
 
     @property
+    def preview(self) -> bytes:
+        """The beginning of the text, a string (RFC 8970 §3.2)."""
+
+    @property
     def subject_key(self) -> str:
         """Decoded and folded Subject, for substring search; likewise the four below."""
 
@@ -254,6 +258,8 @@ class Column(Enum):
     ENVELOPE = "envelope"
     BODYSTRUCTURE = "bodystructure"
     BODY = "body"
+    PREVIEW = "preview"  # the beginning of its text, found out first where it is not known
+    PREVIEW_LAZY = "preview lazy"  # the same, NIL where it is not known
     OCTETS = "octets"  # the whole message as a literal
     HEADER = "header"  # its header, blank line included, as a literal
     TEXT = "text"  # what follows the header, as a literal

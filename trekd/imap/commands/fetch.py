@@ -11,7 +11,15 @@ from functools import partial
 from trekd.errors import Unavailable
 from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.commands import Fetch
-from trekd.imap.grammar.fetch import BinarySection, BinarySize, BodySection, FetchAttribute, FetchItem, SectionKind
+from trekd.imap.grammar.fetch import (
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchAttribute,
+    FetchItem,
+    Preview,
+    SectionKind,
+)
 from trekd.imap.grammar.writing import EMAIL_PREFIX
 from trekd.imap.responses import EXPUNGE_ISSUED
 from trekd.imap.selected import Positions, SelectedMailbox, intersected
@@ -141,6 +149,8 @@ def template_item(attribute: FetchAttribute) -> Column | Extract:
     """The value of an attribute that is not a constant."""
     if isinstance(attribute, FetchItem):
         return _COLUMNS[attribute]
+    if isinstance(attribute, Preview):
+        return Column.PREVIEW_LAZY if attribute.lazy else Column.PREVIEW
     if isinstance(attribute, BinarySize):
         return _decoded(attribute.path, Form.SIZE)
     if isinstance(attribute, BinarySection):

@@ -14,6 +14,7 @@ from trekd.imap.grammar.fetch import (
     FetchAttribute,
     FetchItem,
     Partial,
+    Preview,
     SectionKind,
 )
 from trekd.imap.grammar.tokens import Cursor
@@ -28,6 +29,7 @@ _SECTION = re.compile(
 """section-spec = section-msgtext / (section-part ["." section-text])"""
 _BINARY = re.compile(rb"\[([1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*+|)\]")
 """section-binary = "[" [section-part] "]" (RFC 3516 §7)"""
+_LAZY = re.compile(rb" \(LAZY(?: LAZY)*+\)", re.IGNORECASE)
 _PARTIAL = re.compile(rb"<([0-9]{1,19})\.([0-9]{1,19})>")
 """partial = "<" number64 "." nz-number64 ">" (RFC 9051 §9)"""
 _FIELD_NAME = re.compile(rb"[!-9;-~]+")
@@ -70,6 +72,8 @@ def _fetch_att(cursor: Cursor, name: bytes) -> FetchAttribute:
         return _body_section(cursor, _SECTIONED[name])
     if name in _BINARIES:
         return _binary(cursor, name)
+    if name == b"PREVIEW":
+        return _preview(cursor)
     attribute = _NAMED.get(name)
     if attribute is None:
         cursor.fail("fetch-att")
@@ -104,6 +108,14 @@ def _binary(cursor: Cursor, name: bytes) -> BinarySection | BinarySize:
     partial = _partial(cursor) if cursor.peek() == b"<" else None
     origin = b"<%d>" % partial.origin if partial else b""
     return BinarySection(path, name == b"BINARY.PEEK", partial, b"BINARY" + section + origin)
+
+
+def _preview(cursor: Cursor) -> Preview:
+    """"PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"], preview-mod = "LAZY" (RFC 8970 §6)"""
+    if not cursor.test(_LAZY):
+        return Preview(lazy=False)
+    cursor.match(_LAZY, "preview-mod")
+    return Preview(lazy=True)
 
 
 def _header_fld_name(cursor: Cursor) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 
 class FetchItem(enum.Enum):
@@ -103,7 +103,19 @@ class BinarySize:
     label: bytes
 
 
-FetchAttribute: TypeAlias = FetchItem | BodySection | BinarySection | BinarySize
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """
+    The beginning of the text (RFC 8970 §3.1).
+
+    @ivar lazy: only where it is known already (RFC 8970 §4.1).
+    """
+
+    label: ClassVar[bytes] = b"PREVIEW"
+    lazy: bool
+
+
+FetchAttribute: TypeAlias = FetchItem | BodySection | BinarySection | BinarySize | Preview
 
 MACROS: dict[bytes, tuple[FetchAttribute, ...]] = {
     b"ALL": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE, FetchItem.ENVELOPE),

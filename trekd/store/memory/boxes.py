@@ -148,6 +148,8 @@ class Message:
                 return facts.bodystructure
             case Column.BODY:
                 return facts.body
+            case Column.PREVIEW | Column.PREVIEW_LAZY:
+                return facts.preview
             case Column.OCTETS:
                 return literal(self.email.octets)
             case Column.HEADER:

@@ -217,8 +217,8 @@ def _insert(transaction: Transaction, email: int, key: int, modseq: int, bits: i
     rendered = len(facts.envelope) + len(facts.bodystructure) + len(facts.body)
     database.execute(
         "INSERT INTO email (id, objectid, size, header_length, file, rendered, sent, sent_day, envelope, bodystructure,"
-        " body, parts, subject_key, from_key, to_key, cc_key, bcc_key)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " body, parts, subject_key, from_key, to_key, cc_key, bcc_key, preview)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             email,
             arrival.objectid,
@@ -233,6 +233,7 @@ def _insert(transaction: Transaction, email: int, key: int, modseq: int, bits: i
             facts.body,
             facts.parts,
             *map(_storable, (facts.subject_key, facts.from_key, facts.to_key, facts.cc_key, facts.bcc_key)),
+            facts.preview,
         ),
     )
     database.execute("INSERT INTO body (email, header, text) VALUES (?, ?, ?)", (email, arrival.header, arrival.text))

@@ -14,6 +14,7 @@ from trekd.imap.grammar.fetch import (
     FetchAttribute,
     FetchItem,
     Partial,
+    Preview,
     SectionKind,
 )
 from trekd.imap.grammar.sequence import SequenceSet
@@ -185,3 +186,15 @@ def test_what_binary_does_not_take(octets: bytes) -> None:
     """RFC 3516 §7: parts only, and no range of a size."""
     with pytest.raises(SyntaxFault):
         attributes(octets)
+
+
+def test_preview() -> None:
+    """RFC 8970 §6; a modifier of FETCH may follow (RFC 4466 §2.4)."""
+    assert attributes(b"PREVIEW") == (Preview(lazy=False),)
+    assert attributes(b"preview (lazy)") == (Preview(lazy=True),)
+    assert attributes(b"(UID PREVIEW (LAZY) FLAGS)") == (FetchItem.UID, Preview(lazy=True), FetchItem.FLAGS)
+    assert attributes(b"PREVIEW (CHANGEDSINCE 5)") == (FetchItem.MODSEQ, Preview(lazy=False))
+    assert attributes(b"PREVIEW (LAZY) (CHANGEDSINCE 5)") == (FetchItem.MODSEQ, Preview(lazy=True))
+    for octets in (b"PREVIEW ()", b"PREVIEW (EAGER)", b"PREVIEW(LAZY)", b"(PREVIEW (EAGER))"):
+        with pytest.raises(SyntaxFault):
+            attributes(octets)
