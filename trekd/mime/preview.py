@@ -19,6 +19,7 @@ from trekd.mime.parts import MULTIPART, TEXT, Part
 
 LENGTH = 200
 """Characters of a preview at most."""
+_FIRST_LOOK = 1024
 _LOOKED_AT = 16 * 1024
 """Octets of a part, still encoded."""
 _MOST_HEADER = 16 * 1024
@@ -47,12 +48,21 @@ def preview(octets: Octets, root: Part) -> str:
         subtype, is_attached = _kind(octets, part)
         if is_attached or subtype not in (b"plain", b"html"):
             continue
-        text = _beginning(octets, part)
-        if subtype == b"plain" and (shown := _one_line(_own_words(text)) or _one_line(text)):
+        if subtype == b"plain" and (shown := _plain(octets, part)):
             return shown
         if subtype == b"html":
-            found = found or _one_line(html.unescape(without_tags(text)))
+            found = found or _one_line(html.unescape(without_tags(_beginning(octets, part, _LOOKED_AT))))
     return found
+
+
+def _plain(octets: Octets, part: Part) -> str:
+    """What a plain text begins with; of most a short look is enough."""
+    for most in (_FIRST_LOOK, _LOOKED_AT):
+        text = _beginning(octets, part, most)
+        shown = _one_line(_own_words(text))
+        if len(shown) >= LENGTH - 1 or part.end - part.body <= most:
+            break
+    return shown or _one_line(text)
 
 
 def without_tags(text: str) -> str:
@@ -93,9 +103,9 @@ def _kind(octets: Octets, part: Part) -> tuple[bytes, bool]:
     return subtype, bool(dispositions) and dispositions[0].lstrip()[:10].lower() == b"attachment"
 
 
-def _beginning(octets: Octets, part: Part) -> str:
-    """The first characters of a text part."""
-    content = transfer_decoded(octets[part.body : min(part.end, part.body + _LOOKED_AT)], part.encoding)
+def _beginning(octets: Octets, part: Part, most: int) -> str:
+    """The characters of a text part's first C{most} octets."""
+    content = transfer_decoded(octets[part.body : min(part.end, part.body + most)], part.encoding)
     name = codec(part.charset)
     if name in _GUESSED:
         try:
