@@ -24,6 +24,11 @@ from zope.interface import Attribute, Interface
 from trekd.store.contents import IMessageSink as IMessageSink
 from trekd.store.contents import IMessageSource as IMessageSource
 from trekd.store.contents import InMemory as InMemory
+from trekd.store.templates import Column as Column
+from trekd.store.templates import Extract as Extract
+from trekd.store.templates import Form as Form
+from trekd.store.templates import LineTemplate as LineTemplate
+from trekd.store.templates import Listing as Listing
 from trekd.store.terms import Term
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
 
@@ -239,84 +244,6 @@ class FlagOperation(Enum):
     ADD = "+"
     REMOVE = "-"
     REPLACE = "="
-
-
-# --- Listing messages -----------------------------------------------------------------------------
-
-
-class Column(Enum):
-    """A stored value, rendered as it goes on the wire."""
-
-    SEQ = "seq"
-    UID = "uid"
-    FLAGS = "flags"  # (\Seen $Forwarded), parentheses included
-    INTERNALDATE = "internaldate"  # "17-Jul-1996 02:44:25 -0700", quotes included
-    SIZE = "size"
-    MODSEQ = "modseq"
-    EMAILID = "emailid"  # the identifier that copies share
-    SAVEDATE = "savedate"  # when it came into this mailbox, as INTERNALDATE, in UTC
-    ENVELOPE = "envelope"
-    BODYSTRUCTURE = "bodystructure"
-    BODY = "body"
-    PREVIEW = "preview"  # the beginning of its text, found out first where it is not known
-    PREVIEW_LAZY = "preview lazy"  # the same, NIL where it is not known
-    OCTETS = "octets"  # the whole message as a literal
-    HEADER = "header"  # its header, blank line included, as a literal
-    TEXT = "text"  # what follows the header, as a literal
-
-
-class Form(Enum):
-    """How the octets of an extract go on the wire."""
-
-    LITERAL = "literal"
-    BINARY = "binary"  # a literal, or a literal8 when there is a NUL in it (RFC 3516 §4.3)
-    SIZE = "size"  # how many they are, 0 when there is no such part
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """
-    Some of a message's octets, rendered as a literal, C{NIL} when there is no such part.
-
-    @ivar locate: (parts, header length, size) to the range wanted, or C{None}; without it, the message's header.
-    @ivar select: applied to the octets of the range (to pick header fields), if given.
-    @ivar partial: (origin, length) in octets of what was selected (RFC 3501 §6.4.5); past the end is empty.
-    @ivar decode: (parts, octets of the range) to the octets that the others are about, if given.  What it raises
-        ends the listing before the message, and what was listed before may come or not.
-    """
-
-    locate: Callable[[bytes, int, int], tuple[int, int] | None] | None = None
-    select: Callable[[bytes], bytes] | None = None
-    partial: tuple[int, int] | None = None
-    decode: Callable[[bytes, bytes], bytes] | None = None
-    form: Form = Form.LITERAL
-
-
-@dataclass(frozen=True, slots=True)
-class LineTemplate:
-    """
-    One response per message: octets as they stand, columns and extracts filled in.
-
-    Example: C{(b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" FLAGS ", Column.FLAGS, b")\\r\\n")}.
-
-    @ivar recent_from: messages from this UID on show C{\\Recent} among their flags; 0 for none.
-    """
-
-    items: tuple[bytes | Column | Extract, ...]
-    recent_from: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """
-    A piece of a listing.
-
-    @ivar octets: to be written as they are; a large message spans several pieces.
-    @ivar messages: how many messages begin in this piece.
-    """
-
-    octets: bytes
-    messages: int
 
 
 # --- The interfaces -------------------------------------------------------------------------------
@@ -543,6 +470,15 @@ class IAccountStore(Interface):
 
     def check() -> Awaitable[tuple[str, ...]]:
         """Verify every invariant of the account; one line for each that does not hold."""
+
+    def repair() -> Awaitable[tuple[str, ...]]:
+        """
+        Mend what L{check} complains of, as far as that is possible; no mail is deleted, and messages that lost their
+        mailbox are in one called C{Recovered}.
+
+        @return: one line for each thing that was wrong, which begins with C{mended:}, C{lost:} or C{left:}.
+        @raise StoreCorrupt: it cannot even be read.
+        """
 
 
 ChangeListener = Callable[[MailboxId, ModSeq], None]

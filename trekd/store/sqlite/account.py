@@ -46,6 +46,7 @@ from trekd.store.sqlite.flagging import Wanted, change_flags
 from trekd.store.sqlite.listing import Rendering
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.queue import Workshop, WriteQueue
+from trekd.store.sqlite.repair import repair
 from trekd.store.sqlite.search import Search
 from trekd.store.sqlite.selecting import (
     Opened,
@@ -338,6 +339,16 @@ class SQLiteAccount:
         if self._files.removed:
             return ()
         return await self._write(complaints)
+
+    async def repair(self) -> tuple[str, ...]:
+        """Mend what can be mended; changes wait meanwhile, and the index of text is made anew."""
+        self._around.require_open()
+        if self._files.removed:
+            return ()
+        told = await self._write(partial(repair, reader=self._around.reader))
+        if told and self._shop.indexer.is_on:
+            await self._shop.threads.read(lambda: self._shop.indexer.empty(self._files))
+        return told
 
     # How it is done
 
