@@ -310,7 +310,7 @@ class StoreConfig:
     )
     max_mailboxes: int = setting(COUNT, 10_000, "Mailboxes of one account.", at_least=100, at_most=1_000_000)
     max_keywords: int = setting(
-        COUNT, 500, "Different keywords in one account.", at_least=50, at_most=100_000
+        COUNT, 0, "Different keywords in one mailbox; 0 is no limit.", at_least=0, at_most=100_000
     )
 
 
