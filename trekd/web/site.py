@@ -200,12 +200,18 @@ class ToHTTPS(Resource):
     def render(self, request: Request) -> int:
         """Answer."""
         request.setHeader(b"location", self._origin + request.uri.split(b"\r")[0])
-        answer(request, 301, "Moved", "This site is served over HTTPS only.")
+        # Outlook follows a 302 only.
+        code = 302 if first_segment(request.path).lower() == b"autodiscover" else 301
+        answer(request, code, "Moved", "This site is served over HTTPS only.")
         return NOT_DONE_YET
 
 
 class StatusPage(Resource):
-    """C{/}: that the host works, and nothing that helps a stranger."""
+    """
+    C{/}: that the host works, and nothing that helps a stranger.
+
+    @ivar any_case: what is below, by first segments in lower case that programs write in any case.
+    """
 
     def __init__(self, hostname: str, dav: TakingResource | None = None) -> None:
         """
@@ -213,11 +219,12 @@ class StatusPage(Resource):
         """
         super().__init__()
         self._dav = dav
+        self.any_case: dict[bytes, IResource] = {}
         self._body = page(hostname, "This is a TrekMail mail host, and it is working.")
 
     def getChild(self, path: bytes, request: Request) -> IResource:
         """The page itself for C{/}, 404 below."""
-        return self if path == b"" else Missing()
+        return self if path == b"" else self.any_case.get(path.lower()) or Missing()
 
     def render(self, request: Request) -> int:
         """Show the page."""
@@ -236,7 +243,7 @@ class StatusPage(Resource):
         return NOT_DONE_YET
 
 
-class _Folder(Resource):
+class Folder(Resource):
     """A path level without a page of its own."""
 
     def getChild(self, path: bytes, request: Request) -> IResource:
@@ -327,7 +334,7 @@ def public_site(
     @param dav: calendars, contacts and files.
     """
     root = StatusPage(hostname, dav)
-    well_known = _Folder()
+    well_known = Folder()
     for name in (b"caldav", b"carddav"):
         well_known.putChild(name, Redirect(b"/dav/"))
     well_known.putChild(b"mta-sts.txt", Text(sts_policy))

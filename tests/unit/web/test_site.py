@@ -4,34 +4,11 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.web.resource import Resource
 
+from tests.fakes.website import ask, request
 from trekd.web.site import MAX_BODY, HTTPSite, public_site, redirect_site
-
-
-class Transport(StringTransport):
-    """A transport that can be dropped."""
-
-    def abortConnection(self) -> None:
-        self.abort_seen = True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        pass
-
-
-def ask(site: HTTPSite, *requests: bytes) -> tuple[bytes, Transport]:
-    transport = Transport()
-    channel = site.buildProtocol(None)
-    channel.makeConnection(transport)
-    for octets in requests:
-        channel.dataReceived(octets)
-    return transport.value(), transport
-
-
-def request(method: bytes, path: bytes, *headers: bytes) -> bytes:
-    return b"\r\n".join((method + b" " + path + b" HTTP/1.1", b"Host: mail.example.com", *headers, b"", b""))
 
 
 @pytest.fixture

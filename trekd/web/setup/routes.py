@@ -1,0 +1,80 @@
+"""
+Where the public site has what: addresses that programs know, and the page for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request
+
+from trekd.web.setup import autodiscover
+from trekd.web.setup.autoconfig import config_1_1
+from trekd.web.setup.documents import MISSING, Document, DocumentResource, argument, host_of
+from trekd.web.setup.settings import ClientSettings
+from trekd.web.site import Folder, HTTPSite, Missing
+
+Settings = Callable[[], ClientSettings]
+"""The settings as the configuration in force has them."""
+
+_XML = "text/xml; charset=utf-8"
+
+
+def publish(site: HTTPSite, settings: Settings) -> None:
+    """Add everything about set-up to the public site."""
+    root: Any = site.resource
+    autoconfig = DocumentResource(_Autoconfig(settings, config_1_1).write)
+    root.putChild(b"mail", _folder(b"config-v1.1.xml", autoconfig))
+    well_known = root.children[b".well-known"]
+    well_known.putChild(b"autoconfig", _folder(b"mail", _folder(b"config-v1.1.xml", autoconfig)))
+    root.any_case[b"autodiscover"] = _Autodiscover(settings)
+
+
+def _folder(name: bytes, resource: Resource) -> Folder:
+    folder = Folder()
+    folder.putChild(name, resource)
+    return folder
+
+
+class _Autoconfig:
+    """Documents of a domain: that of C{emailaddress=}, or of the name by which the site was reached."""
+
+    def __init__(self, settings: Settings, of_domain: Callable[[ClientSettings, str], bytes]) -> None:
+        self._settings = settings
+        self._of_domain = of_domain
+
+    def write(self, request: Request) -> Document:
+        """Answer."""
+        settings, address = self._settings(), argument(request, "emailaddress")
+        domain = settings.domain_of(address) if address else settings.domain_of_host(host_of(request))
+        return MISSING if domain is None else Document(_XML, self._of_domain(settings, domain))
+
+
+class _Autodiscover(Resource):
+    """C{/autodiscover/}: its documents in any letter case."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._documents = {
+            b"autodiscover.xml": DocumentResource(self._version_1, b"POST"),
+            b"autodiscover.json": DocumentResource(self._version_2),
+        }
+
+    def getChild(self, path: bytes, request: Request) -> IResource:
+        """A document; what programs add to the path of version 2 says nothing more."""
+        return self._documents.get(path.lower()) or Missing()
+
+    def render(self, request: Request) -> int:
+        """Nothing is here itself."""
+        return Missing().render(request)
+
+    def _version_1(self, request: Request) -> Document:
+        body = b"" if request.content is None else request.content.read()
+        return Document(_XML, autodiscover.answer_to(self._settings(), body))
+
+    def _version_2(self, request: Request) -> Document:
+        status, octets = autodiscover.where(self._settings(), argument(request, "protocol"))
+        return Document("application/json", octets, status)
