@@ -13,8 +13,9 @@ from twisted.web.server import Request
 from trekd.web.setup import autodiscover
 from trekd.web.setup.autoconfig import config_1_1
 from trekd.web.setup.documents import MISSING, Document, DocumentResource, argument, host_of
+from trekd.web.setup.page import SetupPage
 from trekd.web.setup.settings import ClientSettings
-from trekd.web.site import Folder, HTTPSite, Missing
+from trekd.web.site import Folder, HTTPSite, Missing, Redirect
 
 Settings = Callable[[], ClientSettings]
 """The settings as the configuration in force has them."""
@@ -29,6 +30,8 @@ def publish(site: HTTPSite, settings: Settings) -> None:
     root.putChild(b"mail", _folder(b"config-v1.1.xml", autoconfig))
     well_known = root.children[b".well-known"]
     well_known.putChild(b"autoconfig", _folder(b"mail", _folder(b"config-v1.1.xml", autoconfig)))
+    root.putChild(b"setup", _pages(SetupPage(settings)))
+    root.links.append(("/setup/", "Set up mail, calendars and contacts"))
     root.any_case[b"autodiscover"] = _Autodiscover(settings)
 
 
@@ -36,6 +39,26 @@ def _folder(name: bytes, resource: Resource) -> Folder:
     folder = Folder()
     folder.putChild(name, resource)
     return folder
+
+
+def _pages(page: SetupPage) -> Resource:
+    pages = _Pages()
+    pages.putChild(b"", DocumentResource(page.write))
+    for name, document in page.files.items():
+        pages.putChild(name.encode("ascii"), DocumentResource(_always(document)))
+    return pages
+
+
+def _always(document: Document) -> Callable[[Request], Document]:
+    return lambda request: document
+
+
+class _Pages(Folder):
+    """C{/setup}, which leads to C{/setup/}."""
+
+    def render(self, request: Request) -> int:
+        """Answer."""
+        return Redirect(request.uri.replace(b"/setup", b"/setup/", 1)).render(request)
 
 
 class _Autoconfig:

@@ -39,7 +39,6 @@ class ClientSettings:
     How programs reach this host; the user name is the full address everywhere.
 
     @ivar hostname: A-labels.
-    @ivar origin: of the web site, without a slash at its end.
     @ivar domains: those that are listed, A-labels.
     @ivar is_open: other domains may be served as well; only the directory knows.
     @ivar incoming: IMAP, the best way first.
@@ -48,12 +47,17 @@ class ClientSettings:
     """
 
     hostname: str
-    origin: str
+    web_port: int
     domains: tuple[str, ...]
     is_open: bool
     incoming: tuple[Server, ...]
     outgoing: tuple[Server, ...]
     plans: tuple[tuple[str, PlanConfig], ...]
+
+    @property
+    def origin(self) -> str:
+        """The URL of the web site, without a slash at its end."""
+        return f"https://{self.hostname}" + ("" if self.web_port == 443 else f":{self.web_port}")
 
     @property
     def dav(self) -> str:
@@ -108,10 +112,9 @@ class ClientSettings:
 def client_settings(config: Config) -> ClientSettings:
     """The settings that a configuration amounts to."""
     listen, hostname = config.listen, a_name(config.server.hostname)
-    web = port_of(listen.https, 443)
     return ClientSettings(
         hostname=hostname,
-        origin=f"https://{hostname}" + ("" if web == 443 else f":{web}"),
+        web_port=port_of(listen.https, 443),
         domains=tuple(a_name(name) for name in config.server.domains if name != "*"),
         is_open="*" in config.server.domains,
         incoming=_servers(hostname, (listen.imaps, 993, True), (listen.imap, 143, False)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.websetup import settings
-from trekd.web.setup.settings import Server, port_of
+from trekd.web.setup.settings import ClientSettings, Server, port_of
 
 HOST = "mail.example.net"
 
@@ -50,7 +50,7 @@ def test_the_domain_of_an_address(address: str, domain: str | None) -> None:
 def test_a_host_for_all_domains_of_its_directory() -> None:
     """C{"*"} lists none, so an answer tells nothing."""
     assert settings().serves("example.org") is False
-    found = settings().__class__(HOST, "", (), True, (), (), ())
+    found = ClientSettings(HOST, 443, (), True, (), (), ())
     assert found.domain_of("x@example.org") == "example.org"
     assert found.domain_of_host("autoconfig.example.org") == HOST
 
