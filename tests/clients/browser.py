@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,18 @@ class Browser:
 
     def reads(self, selector: str, text: str) -> bool:
         """Whether a text stands there, which may be on the page that is just being loaded."""
+        return self._becomes(lambda: self.text(selector) == text)
+
+    def becomes(self, script: str) -> bool:
+        """Whether a function body returns what is true, maybe after a while."""
+        return self._becomes(lambda: bool(self.run(script)))
+
+    @staticmethod
+    def _becomes(is_so: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + START_TIME
         while time.monotonic() < deadline:
             try:
-                if self.text(selector) == text:
+                if is_so():
                     return True
             except AssertionError:
                 # The old page went meanwhile.

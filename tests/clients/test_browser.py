@@ -47,7 +47,12 @@ def test_somebody_finds_the_settings(daemon: Daemon, tmp_path: Path) -> None:
         browser.click("button[data-of=imap-user]")
         assert "alice@example.com" in browser.text("#said") or browser.run("return `${getSelection()}`")
         browser.click("details:nth-of-type(4) summary")
-        assert "New Account" in browser.text("details[open]")
+        assert "New Account" in browser.text("details:nth-of-type(4)")
+        browser.click("details:nth-of-type(2) summary")
+        for image in ("apple", "page"):
+            assert browser.becomes(f"return document.querySelector('img[src*={image}]').naturalWidth > 0")
+        profile = browser.run("return document.querySelector('.button').href")
+        assert profile == url(daemon, "apple.mobileconfig?address=alice%40example.com")
         assert fits(browser)
         assert browser.faults() == []
 
@@ -72,8 +77,9 @@ def test_everything_but_copying_works_without_javascript(daemon: Daemon, tmp_pat
         browser.click("button[type=submit]")
         assert browser.reads("#imap-user", "alice@example.com")
         assert browser.run("return document.querySelector('button.copy').offsetHeight") == 0
-        browser.click("details summary")
-        assert "iPhone" in browser.text("details[open]")
+        assert "Download the profile" in browser.text("details[open]")
+        browser.click("details:nth-of-type(3) summary")
+        assert "Advanced options" in browser.text("details:nth-of-type(3)")
 
 
 def test_a_mistake_is_shown_and_can_be_corrected(daemon: Daemon, tmp_path: Path) -> None:

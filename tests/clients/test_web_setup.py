@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import plistlib
 from pathlib import Path
 
 from lxml import etree
@@ -58,6 +59,29 @@ def test_outlook_finds_settings_and_its_password_is_not_kept(daemon: Daemon) -> 
     assert "do not keep this" not in daemon.log
     # Its only trace is a line with path and status.
     assert "/AutoDiscover/AutoDiscover.xml 200" in daemon.log
+
+
+def test_the_profile_is_signed_by_the_certificate_of_the_host(daemon: Daemon, tmp_path: Path) -> None:
+    """RFC 5652 §5; what openssl finds inside is what programs install."""
+    signed = tmp_path / "signed"
+    signed.write_bytes(curl(daemon, "/setup/apple.mobileconfig?address=alice@example.com"))
+    command = ("cms", "-verify", "-inform", "DER", "-in", str(signed), "-CAfile", daemon.certificate)
+    found = run(require("openssl"), *command, "-purpose", "any", "-partial_chain").stdout
+    whole = plistlib.loads(found)
+    (mail,) = (each for each in whole["PayloadContent"] if each["PayloadType"] == "com.apple.mail.managed")
+    assert mail["IncomingMailServerPortNumber"] == daemon.ports["imaps"]
+    assert PASSWORD.encode() not in found
+
+
+def test_the_code_leads_to_the_profile(daemon: Daemon, tmp_path: Path) -> None:
+    """Read as a camera reads it."""
+    image = tmp_path / "code.svg"
+    image.write_bytes(curl(daemon, "/setup/apple.svg?address=alice@example.com"))
+    picture = tmp_path / "code.png"
+    run(require("rsvg-convert"), "--width", "400", "--output", str(picture), str(image))
+    read = run(require("zbarimg"), "--quiet", "--raw", str(picture)).stdout.decode().strip()
+    port = daemon.ports["https"]
+    assert read == f"https://mail.example.com:{port}/setup/apple.mobileconfig?address=alice%40example.com"
 
 
 def test_plain_http_leads_to_the_same_documents(daemon: Daemon) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.task import Clock
 
 from tests.fakes.website import ask
@@ -31,10 +34,10 @@ def settings(more: str = "") -> ClientSettings:
     return client_settings(config(more))
 
 
-def site(more: str = "") -> HTTPSite:
+def site(more: str = "", sign: Callable[[bytes], bytes | None] = lambda octets: None) -> HTTPSite:
     """Its public site."""
     made = public_site("mail.example.net", Clock(), lambda: b"")
-    publish(made, lambda: settings(more))
+    publish(made, lambda: settings(more), maybeDeferred, sign)
     return made
 
 

@@ -72,7 +72,8 @@ def _makers(host: Host, operations: Operations) -> dict[str, Callable[[], IProto
 def _web_site(host: Host, dav: TakingResource) -> HTTPSite:
     """Calendars, contacts and files, and how programs are set up for all that is here."""
     site = public_site(host.config.server.hostname, host.reactor, host.sts_policy, host.accounts.ledger, dav)
-    publish(site, lambda: client_settings(host.config))
+    assert host.tls is not None  # there is one wherever https is spoken
+    publish(site, lambda: client_settings(host.config), in_thread_of(host.reactor), host.tls.sign)
     return site
 
 

@@ -4,9 +4,11 @@ Documents that are made when they are asked for: a function from a request to an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from twisted.internet.defer import CancelledError, ensureDeferred
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
@@ -47,12 +49,45 @@ class DocumentResource(Resource):
 
     def render(self, request: Request) -> int:
         """Answer; only with the document, nothing is changed by any request."""
-        if request.method not in self._methods:
-            request.setHeader(b"allow", b", ".join(self._methods))
-            answer(request, 405, "Method not allowed", "This page can only be read.")
-        else:
+        if not _is_refused(request, self._methods):
             send(request, self._write(request))
         return NOT_DONE_YET
+
+
+class AwaitedResource(Resource):
+    """A document that takes its time."""
+
+    isLeaf = True
+
+    def __init__(self, write: Callable[[Request], Awaitable[Document]]) -> None:
+        super().__init__()
+        self._write = write
+
+    def render(self, request: Request) -> int:
+        """Answer when it is there, unless the client has gone."""
+        if _is_refused(request, (b"GET", b"HEAD")):
+            return NOT_DONE_YET
+        work = ensureDeferred(self._send(request))
+        request.notifyFinish().addErrback(lambda reason: work.cancel())
+        work.addErrback(_give_up, request)
+        return NOT_DONE_YET
+
+    async def _send(self, request: Request) -> None:
+        send(request, await self._write(request))
+
+
+def _is_refused(request: Request, methods: tuple[bytes, ...]) -> bool:
+    """Answer a request with another method."""
+    if request.method in methods:
+        return False
+    request.setHeader(b"allow", b", ".join(methods))
+    answer(request, 405, "Method not allowed", "This page can only be read.")
+    return True
+
+
+def _give_up(reason: Failure, request: Request) -> None:
+    if reason.check(CancelledError) is None:
+        request.processingFailed(reason)
 
 
 def send(request: Request, document: Document) -> None:

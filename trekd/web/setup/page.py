@@ -23,6 +23,7 @@ _POLICY = (
     "frame-ancestors 'none'"
 )
 _FILES = (("setup.css", "text/css"), ("setup.js", "text/javascript"), ("icon.svg", "image/svg+xml"))
+_PERSONAL = (("profile", "apple.mobileconfig"), ("profile_code", "apple.svg"), ("page_code", "page.svg"))
 _A_YEAR = {"Cache-Control": "public, max-age=31536000, immutable"}
 _HTML = "text/html; charset=utf-8"
 
@@ -58,6 +59,7 @@ class SetupPage:
             login=login,
             example=settings.domains[0] if settings.domains else "example.com",
             files=f"{settings.dav}files/{quote(login.lower(), safe='@') if address else 'ADDRESS'}/",
+            **{name: f"/setup/{file}?address={quote(login)}" for name, file in _PERSONAL},
             davx5=settings.dav.replace("https:", "davx5:", 1),
             icon=self._url("icon.svg"),
             style=self._url("setup.css"),
