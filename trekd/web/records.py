@@ -13,7 +13,8 @@ from typing import Any
 from trekd.config.schema import Config
 from trekd.dns.interfaces import IResolver, Service
 from trekd.dns.labels import a_name
-from trekd.web.setup.settings import port_of
+from trekd.web.setup.agents import digest_record
+from trekd.web.setup.settings import client_settings, port_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Wanted:
     @ivar name: A-labels, without the dot at the end; so in C{value}, where only whole names have one.
     @ivar value: as in a zone file, but the text of a TXT record as it is.
     @ivar purpose: in a few words.
+    @ivar is_optional: few programs look for it, so nothing there is as good; another value is not.
     """
 
     name: str
     kind: str
     value: str
     purpose: str
+    is_optional: bool = False
 
 
 def wanted(config: Config, domain: str, keys: Sequence[tuple[str, str]], policy: bytes) -> tuple[Wanted, ...]:
@@ -89,6 +92,10 @@ def _clients(config: Config, domain: str) -> Iterator[Wanted]:
         yield Wanted(f"_autodiscover._tcp.{domain}", "SRV", f"0 1 {web} {host}.", "set-up of Outlook")
         for name in ("autoconfig", "autodiscover"):
             yield Wanted(f"{name}.{domain}", "CNAME", f"{host}.", "set-up of Thunderbird and Outlook")
+        purpose = "set-up as a draft has it"
+        yield Wanted(f"ua-auto-config.{domain}", "CNAME", f"{host}.", purpose, True)
+        digest = digest_record(client_settings(config))
+        yield Wanted(f"_ua-auto-config.{domain}", "TXT", digest, purpose, True)
 
 
 # --- What is published ----------------------------------------------------------------------------
@@ -177,4 +184,10 @@ _COMPARE: dict[str, Callable[[IResolver, Wanted], Awaitable[Found]]] = {
 
 def facts(record: Wanted) -> dict[str, Any]:
     """A record as JSON."""
-    return {"name": record.name, "type": record.kind, "value": record.value, "purpose": record.purpose}
+    return {
+        "name": record.name,
+        "type": record.kind,
+        "value": record.value,
+        "purpose": record.purpose,
+        "optional": record.is_optional,
+    }

@@ -12,7 +12,8 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
 from trekd.web.setup import autodiscover
-from trekd.web.setup.autoconfig import config_1_1
+from trekd.web.setup.agents import configuration
+from trekd.web.setup.autoconfig import config_1_1, config_1_2
 from trekd.web.setup.codes import code
 from trekd.web.setup.documents import MISSING, AwaitedResource, Document, DocumentResource, argument, host_of
 from trekd.web.setup.page import SetupPage
@@ -43,6 +44,11 @@ def publish(
     root.putChild(b"mail", _folder(b"config-v1.1.xml", autoconfig))
     well_known = root.children[b".well-known"]
     well_known.putChild(b"autoconfig", _folder(b"mail", _folder(b"config-v1.1.xml", autoconfig)))
+    well_known.putChild(b"mail-v1.xml", DocumentResource(_Autoconfig(settings, config_1_2).write))
+    well_known.putChild(
+        b"user-agent-configuration.json",
+        DocumentResource(lambda request: Document("application/json", configuration(settings()))),
+    )
     root.putChild(b"setup", _pages(SetupPage(settings), _Personal(settings, off_reactor, sign)))
     root.links.append(("/setup/", "Set up mail, calendars and contacts"))
     root.any_case[b"autodiscover"] = _Autodiscover(settings)
