@@ -23,9 +23,18 @@ START_TIME = 60.0
 class Browser:
     """One window; C{close} ends it."""
 
-    def __init__(self, directory: Path, size: tuple[int, int], *, javascript: bool = True, dark: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        size: tuple[int, int],
+        *,
+        javascript: bool = True,
+        dark: bool = False,
+        address: str = "127.0.0.1",
+    ) -> None:
         """
         @param size: width and height of what can be seen of a page, in CSS pixels.
+        @param address: where mail.example.com is.
         """
         chromium, driver = require("chromium"), require("chromedriver")
         (port,) = free_ports(1)
@@ -37,7 +46,7 @@ class Browser:
             "args": [
                 *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
                 f"--user-data-dir={directory / 'profile'}",
-                "--host-resolver-rules=MAP mail.example.com 127.0.0.1",
+                f"--host-resolver-rules=MAP mail.example.com {address}",
                 *(("--blink-settings=preferredColorScheme=0",) if dark else ()),
             ],
             "prefs": {} if javascript else {"profile.managed_default_content_settings.javascript": 2},
@@ -133,7 +142,8 @@ class Browser:
         entries = self._tell("/se/log", {"type": "browser"})
         return [str(entry["message"]) for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
 
-    def screenshot(self, path: Path) -> None:
-        """The page from its top to its end, as PNG."""
-        command = {"cmd": "Page.captureScreenshot", "params": {"format": "png", "captureBeyondViewport": True}}
+    def screenshot(self, path: Path, size: tuple[int, int]) -> None:
+        """The upper part of the page, as PNG."""
+        clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+        command = {"cmd": "Page.captureScreenshot", "params": {"format": "png", "clip": clip}}
         path.write_bytes(base64.b64decode(self._tell("/goog/cdp/execute", command)["data"]))
