@@ -91,3 +91,13 @@ def test_plain_http_leads_to_the_same_documents(daemon: Daemon) -> None:
     assert b"location: https://mail.example.com/mail/config-v1.1.xml?emailaddress=alice@example.com" in answer
     answer = curl(daemon, "/autodiscover/autodiscover.xml", "--include", host="autodiscover.example.com", port="http")
     assert answer.startswith(b"HTTP/1.1 302")
+
+
+def test_plans_of_the_configuration_in_force(own_daemon: Daemon) -> None:
+    own_daemon.start()
+    assert b"<td>80</td>" in curl(own_daemon, "/setup/")
+    with own_daemon.config.open("a") as file:
+        file.write("[plans.pro]\nconnections_total = 77\n")
+    own_daemon.trekctl("reload")
+    page = curl(own_daemon, "/setup/")
+    assert b"<td>77</td>" in page and b"<td>80</td>" not in page
