@@ -107,6 +107,11 @@ class Browser:
         """Type into a field."""
         self._tell(f"/element/{self.find(selector)}/value", {"text": text})
 
+    def press(self, keys: str) -> None:
+        """Press keys, one after the other, wherever the page has its focus."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._tell("/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+
     def text(self, selector: str) -> str:
         """What a person reads there."""
         text: str = self._ask("GET", f"{self._session}/element/{self.find(selector)}/text")

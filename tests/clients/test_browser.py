@@ -13,6 +13,10 @@ from tests.clients.daemon import Daemon
 
 DESK = (1100, 900)
 PHONE = (360, 740)
+CONTROL = "\ue009"
+TAB = "\ue004"
+ENTER = "\ue007"
+"""Keys, for WebDriver."""
 
 
 @contextmanager
@@ -45,7 +49,10 @@ def test_somebody_finds_the_settings(daemon: Daemon, tmp_path: Path) -> None:
         assert browser.text("#imap-port") == str(daemon.ports["imaps"])
         assert browser.text("#smtp-user") == "alice@example.com"
         browser.click("button[data-of=imap-user]")
-        assert "alice@example.com" in browser.text("#said") or browser.run("return `${getSelection()}`")
+        assert browser.reads("#said", "Copied: alice@example.com")
+        browser.run("document.querySelector('#address').value = ''")
+        browser.type("#address", CONTROL + "v")
+        assert browser.run("return document.querySelector('#address').value") == "alice@example.com"
         browser.click("details:nth-of-type(4) summary")
         assert "New Account" in browser.text("details:nth-of-type(4)")
         browser.click("details:nth-of-type(2) summary")
@@ -80,6 +87,17 @@ def test_everything_but_copying_works_without_javascript(daemon: Daemon, tmp_pat
         assert "Download the profile" in browser.text("details[open]")
         browser.click("details:nth-of-type(3) summary")
         assert "Advanced options" in browser.text("details:nth-of-type(3)")
+
+
+def test_it_can_be_used_by_keyboard(daemon: Daemon, tmp_path: Path) -> None:
+    with window(tmp_path, DESK) as browser:
+        browser.open(url(daemon))
+        browser.type("#address", f"alice@example.com{ENTER}")
+        assert browser.reads("#values", "Settings for alice@example.com")
+        browser.press(TAB * 3 + ENTER)
+        assert browser.reads("#said", "Copied: mail.example.com")
+        # Where somebody is can be seen.
+        assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
 def test_a_mistake_is_shown_and_can_be_corrected(daemon: Daemon, tmp_path: Path) -> None:

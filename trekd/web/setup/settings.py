@@ -16,6 +16,8 @@ from trekd.dns.labels import a_name
 from trekd.errors import SyntaxFault
 from trekd.values import Address
 
+_BEFORE_DOMAINS = ("autoconfig", "autodiscover", "ua-auto-config", "www")
+"""Names before a domain under which programs ask for its settings."""
 _PORT = re.compile(r"tcp6?:(?:port=)?([0-9]+)")
 
 
@@ -94,11 +96,11 @@ class ClientSettings:
         @param host: the name by which the site was reached, such as C{autoconfig.example.com}.
         @return: A-labels; the first domain when the name tells of none.
         """
-        host = host.lower()
-        for name in (host, host.partition(".")[2]):
-            if name in self.domains:
-                return name
-        return self.domains[0] if self.domains else self.hostname
+        first, _, rest = host.lower().partition(".")
+        named = rest if first in _BEFORE_DOMAINS else host.lower()
+        if named == self.hostname and named not in self.domains:
+            named = ""
+        return self.domain_of(f"x@{named}") or (self.domains[0] if self.domains else self.hostname)
 
     def address(self, text: str) -> Address | None:
         """An address that a person or a program gave, when its domain is served here."""

@@ -52,7 +52,10 @@ def test_a_host_for_all_domains_of_its_directory() -> None:
     assert settings().serves("example.org") is False
     found = ClientSettings(HOST, 443, (), True, (), (), ())
     assert found.domain_of("x@example.org") == "example.org"
-    assert found.domain_of_host("autoconfig.example.org") == HOST
+    assert found.domain_of_host("autoconfig.example.org") == "example.org"
+    assert found.domain_of_host("example.org") == "example.org"
+    for host in (HOST, "", "[::1]", "a b", "\0"):
+        assert found.domain_of_host(host) == HOST
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,8 @@ def test_a_host_for_all_domains_of_its_directory() -> None:
         ("autoconfig.example.com", "example.com"),
         ("EXAMPLE.com", "example.com"),
         ("autoconfig.xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("autoconfig.example.org", "example.com"),
+        ("mail.example.net", "example.com"),
         ("127.0.0.1", "example.com"),
         ("", "example.com"),
     ],
