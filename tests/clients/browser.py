@@ -56,8 +56,12 @@ class Browser:
             },
         }
         capabilities = {"acceptInsecureCerts": True, "goog:chromeOptions": options}
-        self._wait_for_driver()
-        made = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
+        try:
+            self._wait_for_driver()
+            made = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
+        except BaseException:
+            self._end_driver()
+            raise
         self._session = f"/session/{made['sessionId']}"
 
     def _wait_for_driver(self) -> None:
@@ -86,7 +90,12 @@ class Browser:
 
     def close(self) -> None:
         """End the browser and its driver."""
-        self._ask("DELETE", self._session)
+        try:
+            self._ask("DELETE", self._session)
+        finally:
+            self._end_driver()
+
+    def _end_driver(self) -> None:
         self._process.terminate()
         self._process.wait(30)
 
