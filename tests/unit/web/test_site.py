@@ -100,6 +100,12 @@ def test_plain_http_only_redirects() -> None:
     assert b"\r\nlocation: https://mail.example.com/dav/?a=b\r\n" in answer.lower()
 
 
+def test_outlook_is_redirected_by_the_only_status_it_follows() -> None:
+    answer, _ = ask(redirect_site("mail.example.com", Clock()), request(b"GET", b"/Autodiscover/Autodiscover.xml"))
+    assert answer.startswith(b"HTTP/1.1 302 ")
+    assert b"\r\nlocation: https://mail.example.com/autodiscover/autodiscover.xml\r\n" in answer.lower()
+
+
 def test_a_line_without_end_ends_the_connection(site: HTTPSite) -> None:
     """The producer that the stock channel registers for itself must not keep the connection open."""
     answer, transport = ask(site, b"GET / HTTP/1.1\r\nX: " + b"y" * 20_000)
