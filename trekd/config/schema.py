@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trekd.config.directory import DirectoryConfig, LDAPConfig, LDAPPlanConfig, LocalDirectoryConfig
-from trekd.config.fields import named, rows, setting, table
+from trekd.config.fields import foreign, named, rows, setting, table
 from trekd.config.kinds import (
     ADDRESS,
     CERTIFICATE_NAMES,
@@ -384,4 +384,9 @@ class Config:
     relay: RelayConfig = table(RelayConfig)
     dav: DAVConfig = table(DAVConfig)
     store: StoreConfig = table(StoreConfig)
+    plugins: Mapping[str, Mapping[str, object]] = foreign(
+        "Settings of plugins, each under the plugin's name; the plugin's own documentation has the keys.",
+        "[plugins.people]",
+        'file = "/etc/trekmail/people.json"',
+    )
     log: LogConfig = table(LogConfig)
