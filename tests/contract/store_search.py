@@ -18,6 +18,7 @@ from trekd.store.interfaces import (
 )
 from trekd.store.terms import (
     UNDELETED,
+    Aged,
     AllOf,
     AnyOf,
     BodyText,
@@ -29,6 +30,8 @@ from trekd.store.terms import (
     HeaderText,
     Not,
     Size,
+    SortBy,
+    SortKey,
     Term,
 )
 from trekd.values import INBOX, SEEN, Flag, MailboxName
@@ -244,6 +247,51 @@ class SearchRules(StoreCase):
         """An empty view has no matches."""
         view = await view_of(alice)
         assert list(await alice.search(view, AllOf())) == []
+
+    async def test_age_is_exact(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """To the second, whatever the zone that the date is written in (RFC 5032 §3)."""
+        await alice.append(INBOX, posted())
+        view = await view_of(alice)
+        moment = int(datetime(2024, 3, 2, 10, 30, tzinfo=UTC).timestamp())  # of the first; the second is 23 h before
+        assert list(await alice.search(view, Aged(since=moment, until=moment))) == [1]
+        assert list(await alice.search(view, Aged(until=moment - 1))) == [2, 4, 5]  # the fourth by the clock
+        assert list(await alice.search(view, Aged(since=moment - 23 * 3600, until=moment))) == [1, 2]
+        assert list(await alice.search(view, Aged(since=moment + 1, until=moment + 2 * 86400))) == [3, 6]
+        assert list(await alice.search(view, AllOf((Aged(until=moment), HeaderText("Date", "2024"))))) == [1]
+        assert list(await alice.search(view, Aged(until=-86400))) == [5]
+
+    async def test_messages_are_sorted(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """RFC 5256 §3: what is equal stays in the order of UIDs; internal dates count with their zones."""
+        await alice.append(INBOX, posted())
+        view = await view_of(alice)
+
+        async def in_order(*keys: SortKey, uids: array[int] = view.uids) -> list[int]:
+            return list(await alice.sort(view, uids, keys))
+
+        assert (await in_order(SortKey(SortBy.ARRIVAL), uids=uid_set(1, 2, 3, 5, 6))) == [5, 2, 1, 3, 6]
+        assert (await in_order(SortKey(SortBy.ARRIVAL, reverse=True), uids=uid_set(1, 2, 5))) == [1, 2, 5]
+        # The second and the fifth have no Date to go by.
+        assert (await in_order(SortKey(SortBy.DATE), uids=uid_set(1, 2, 3, 5, 6))) == [5, 6, 1, 2, 3]
+        assert (await in_order(SortKey(SortBy.SUBJECT))) == [4, 5, 3, 6, 2, 1]
+        assert (await in_order(SortKey(SortBy.SUBJECT, reverse=True))) == [1, 2, 6, 3, 4, 5]
+        assert (await in_order(SortKey(SortBy.SUBJECT), SortKey(SortBy.SIZE, reverse=True)))[:2] == [4, 5]
+        by_size = list(await in_order(SortKey(SortBy.SIZE, reverse=True)))[::-1]
+        assert by_size[0] == 5 and by_size[-1] == 3
+        assert (await in_order(SortKey(SortBy.SIZE))) == by_size
+
+    async def test_sorting_leaves_out_what_is_gone(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """Nothing of a deleted mailbox is left, and many messages are sorted whole."""
+        name = MailboxName("many")
+        await alice.create(name)
+        await fill(alice, 1201, name, "\\Deleted")
+        view = await view_of(alice, name)
+        await alice.expunge(view.mailbox, uid_set(2, 1200))
+        found = list(await alice.sort(view, view.uids, [SortKey(SortBy.SIZE), SortKey(SortBy.ARRIVAL, reverse=True)]))
+        assert sorted(found) == [uid for uid in range(1, 1202) if uid not in (2, 1200)]
+        assert found[:3] == [1, 3, 4] and found[-2:] == [1199, 1201]
+        assert list(await alice.sort(view, uid_set(), [SortKey(SortBy.SIZE)])) == []
+        await alice.delete(name)
+        assert list(await alice.sort(view, view.uids, [SortKey(SortBy.SIZE)])) == []
 
     async def test_large_messages_are_searched(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
         """To their end."""

@@ -85,6 +85,14 @@ class PlainReader:
         middle = len(text) // 2
         return iter((iter((text[:middle], text[middle:])),))
 
+    def base_subject(self, subject: str) -> str:
+        """A folded subject without one C{re:}."""
+        return subject.removeprefix("re: ")
+
+    def address_key(self, envelope: bytes, field: str, display: bool) -> str:
+        """Nothing: ENVELOPE holds no addresses."""
+        return ""
+
     def fold(self, text: str) -> str:
         """Fold for comparison."""
         return text.casefold()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from trekd.mime.fold import fold
 from trekd.mime.octets import FileOctets
 from trekd.mime.scanner import ScannedMessage, scan
+from trekd.mime.sorting import address_key, base_subject
 from trekd.mime.text import header_contains, searched_texts, text_contains
 
 
@@ -43,6 +44,14 @@ class MimeReader:
     def texts(self, octets: bytes, parts: bytes, header: bool) -> Iterator[Iterator[str]]:
         """Folded texts that a search looks at (L{trekd.mime.text.searched_texts})."""
         return searched_texts(octets, parts, header)
+
+    def base_subject(self, subject: str) -> str:
+        """A folded subject's base (L{trekd.mime.sorting.base_subject})."""
+        return base_subject(subject)
+
+    def address_key(self, envelope: bytes, field: str, display: bool) -> str:
+        """What a message is sorted by for a field of addresses (L{trekd.mime.sorting.address_key})."""
+        return address_key(envelope, field, display)
 
     def fold(self, text: str) -> str:
         """Fold for comparison (L{trekd.mime.fold.fold})."""

@@ -29,7 +29,7 @@ from trekd.store.templates import Extract as Extract
 from trekd.store.templates import Form as Form
 from trekd.store.templates import LineTemplate as LineTemplate
 from trekd.store.templates import Listing as Listing
-from trekd.store.terms import Term
+from trekd.store.terms import SortKey, Term
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
 
 # --- What is handed in ----------------------------------------------------------------------------
@@ -111,6 +111,16 @@ class MessageReader(Protocol):
         What C{text_contains} looks at: each text in folded pieces.
 
         @param header: the message's own header, else the texts behind it.
+        """
+
+    def base_subject(self, subject: str) -> str:
+        """A folded subject without what replying and forwarding added (RFC 5256 §2.1)."""
+
+    def address_key(self, envelope: bytes, field: str, display: bool) -> str:
+        """
+        What a message is sorted by for its C{from}, C{to} or C{cc}: folded, C{""} without an address.
+
+        @param display: the name that is shown, else the whole address (RFC 5957 §3), instead of the local part alone.
         """
 
     def fold(self, text: str) -> str:
@@ -384,6 +394,14 @@ class IAccountStore(Interface):
 
     def search(view: MailboxView, query: Term) -> Awaitable[array[int]]:
         """UIDs, ascending, of the messages in the view that the query matches and that still exist."""
+
+    def sort(view: MailboxView, uids: array[int], keys: Sequence[SortKey]) -> Awaitable[array[int]]:
+        """
+        Put messages in order (RFC 5256 §3).
+
+        @param uids: of messages in the view, ascending.
+        @return: UIDs of those that still exist; what is equal in all keys in the order of UIDs.
+        """
 
     def highest_modseq(mailbox: MailboxId, uids: array[int]) -> Awaitable[ModSeq]:
         """The highest modification sequence among messages, 0 when none of them exists."""

@@ -14,6 +14,7 @@ from trekd.store.interfaces import (
     MessageReader,
 )
 from trekd.store.terms import (
+    Aged,
     AllOf,
     AnyOf,
     BodyText,
@@ -54,6 +55,10 @@ class Searched(Protocol):
     @property
     def sent_date(self) -> int | None:
         """As in L{MessageFacts <trekd.store.interfaces.MessageFacts>}; likewise the two below."""
+
+    @property
+    def arrived(self) -> int:
+        """The internal date as Unix seconds."""
 
     @property
     def saved_day(self) -> int:
@@ -137,7 +142,7 @@ def _cheapest_first(terms: tuple[Term, ...], reader: MessageReader) -> list[Pred
     return [predicate(term, reader) for term in sorted(terms, key=needs_octets)]
 
 
-def _on_row(term: HasFlag | HasUID | Size | ChangedSince | Dated | HasEmailId) -> Predicate:
+def _on_row(term: HasFlag | HasUID | Size | ChangedSince | Dated | Aged | HasEmailId) -> Predicate:
     match term:
         case HasFlag(flag):
             return lambda message: flag in message.flags
@@ -150,12 +155,14 @@ def _on_row(term: HasFlag | HasUID | Size | ChangedSince | Dated | HasEmailId) -
         case Dated(kind, since, before):
             day = _DAYS[kind]
             return lambda message: _is_between(day(message), since, before)
+        case Aged(since, until):
+            return lambda message: _is_between(message.arrived, since, None if until is None else until + 1)
         case HasEmailId(objectid):
             return lambda message: message.objectid == objectid
 
 
-def _is_between(day: int | None, since: int | None, before: int | None) -> bool:
-    return day is not None and (since is None or since <= day) and (before is None or day < before)
+def _is_between(moment: int | None, since: int | None, before: int | None) -> bool:
+    return moment is not None and (since is None or since <= moment) and (before is None or moment < before)
 
 
 def _header_text(field: str, needle: str, reader: MessageReader) -> Predicate:

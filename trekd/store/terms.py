@@ -60,6 +60,14 @@ class Dated:
 
 
 @dataclass(frozen=True, slots=True)
+class Aged:
+    """Messages with C{since <= internal date <= until}, Unix seconds; C{None} for no bound (RFC 5032 §3)."""
+
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HasEmailId:
     """The message with an identifier, and its copies."""
 
@@ -103,6 +111,29 @@ class AllOf:
     terms: tuple[Term, ...] = field(default=())
 
 
-Term = HasFlag | HasUID | Size | ChangedSince | Dated | HasEmailId | HeaderText | BodyText | Not | AnyOf | AllOf
+Term = HasFlag | HasUID | Size | ChangedSince | Dated | Aged | HasEmailId | HeaderText | BodyText | Not | AnyOf | AllOf
+
+
+class SortBy(Enum):
+    """What messages are sorted by (RFC 5256 §3, RFC 5957 §4)."""
+
+    ARRIVAL = "ARRIVAL"
+    CC = "CC"
+    DATE = "DATE"
+    DISPLAYFROM = "DISPLAYFROM"
+    DISPLAYTO = "DISPLAYTO"
+    FROM = "FROM"
+    SIZE = "SIZE"
+    SUBJECT = "SUBJECT"
+    TO = "TO"
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One sort criterion, C{reverse} for descending order."""
+
+    by: SortBy
+    reverse: bool = False
+
 
 UNDELETED = Not(HasFlag(DELETED))

@@ -1,5 +1,5 @@
 """
-SEARCH and UID SEARCH (RFC 3501 §6.4.4), with result options (RFC 4731) and modification sequences (RFC 7162).
+SEARCH (RFC 3501 §6.4.4) and SORT (RFC 5256 §3), with result options (RFC 4731) and modification sequences (RFC 7162).
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from array import array
 
 from trekd.imap.grammar import search as asked
-from trekd.imap.grammar.commands import Search
+from trekd.imap.grammar.commands import Search, Sort
 from trekd.imap.grammar.sequence import uid_set
 from trekd.imap.grammar.writing import EMAIL_PREFIX, esearch_response, search_response
 from trekd.imap.selected import SelectedMailbox
@@ -17,28 +17,50 @@ from trekd.store import terms as query
 
 async def search(session: Session, command: Search) -> bytes:
     """Find messages among those the client knows."""
+    await _answer(session, command, b"SEARCH")
+    return b"OK SEARCH completed"
+
+
+async def sort(session: Session, command: Sort) -> bytes:
+    """Find messages, and tell them in order; MIN is the first one, MAX the last (RFC 5267 §3.1)."""
+    await _answer(session, command, b"SORT")
+    return b"OK SORT completed"
+
+
+async def _answer(session: Session, command: Search, name: bytes) -> None:
     selected = session.mailbox
     by_modseq = asked.has(command.criterion, asked.ModSeqFrom)
     if by_modseq:
         session.enable("CONDSTORE")
-    term = _term(command.criterion, selected)
+    term = _term(command.criterion, session)
     saves = command.returns is not None and "SAVE" in command.returns
     if saves:
         selected.saved = array("I")  # what a search saves that fails (RFC 5182 §2.1)
     uids = await session.store.search(selected.view, term)
+    if isinstance(command, Sort):
+        keys = [query.SortKey(query.SortBy[each.key], each.is_reverse) for each in command.keys]
+        uids = await session.store.sort(selected.view, uids, keys)
+    told = _told(command.returns, uids)
     if saves:
-        selected.saved = _told(command.returns, uids)
-    numbers = uids if command.uid else selected.sequence_numbers(uids)
-    told = _told(command.returns, uids) if by_modseq else None
-    modseq = await session.store.highest_modseq(selected.id, told) if told else 0
+        selected.saved = array("I", sorted(told))
+    numbers = uids if command.uid else _numbers(selected, uids)
+    modseq = await session.store.highest_modseq(selected.id, told) if by_modseq and told else 0
     if command.returns is None:
-        session.wire.write(search_response(numbers, modseq))
+        session.wire.write(search_response(numbers, modseq, name))
     elif command.returns != {"SAVE"}:
         results = _results(command.returns, numbers)
         if modseq:
             results["MODSEQ"] = modseq
         session.wire.write(esearch_response(command.tag, command.uid, results))
-    return b"OK SEARCH completed"
+
+
+def _numbers(selected: SelectedMailbox, uids: array[int]) -> array[int]:
+    """Sequence numbers of UIDs, in their order."""
+    ascending = array("I", sorted(uids))
+    if ascending == uids:
+        return selected.sequence_numbers(uids)
+    number_of = dict(zip(ascending, selected.sequence_numbers(ascending), strict=True))
+    return array("I", [number_of[uid] for uid in uids])
 
 
 def _told(wanted: frozenset[str] | None, uids: array[int]) -> array[int]:
@@ -60,23 +82,27 @@ def _results(wanted: frozenset[str], numbers: array[int]) -> dict[str, int | byt
 # --- What the client asks, in the store's terms -----------------------------------------------------
 
 
-def _term(criterion: asked.Criterion, selected: SelectedMailbox) -> query.Term:
+def _term(criterion: asked.Criterion, session: Session) -> query.Term:
     """Translate a criterion; sets of numbers become the UIDs in the client's view."""
+    selected = session.mailbox
     match criterion:
         case asked.All():
             return query.AllOf()
         case asked.And(criteria):
-            return query.AllOf(tuple(_term(each, selected) for each in criteria))
+            return query.AllOf(tuple(_term(each, session) for each in criteria))
         case asked.Or(criteria):
-            return query.AnyOf(tuple(_term(each, selected) for each in criteria))
+            return query.AnyOf(tuple(_term(each, session) for each in criteria))
         case asked.Not(negated):
-            return query.Not(_term(negated, selected))
+            return query.Not(_term(negated, session))
         case asked.InUids(uids):
             return query.HasUID(selected.uids(uids))
         case asked.InSeqs(seqs):
             return query.HasUID(selected.saved if seqs.is_saved else _uids_at(selected, criterion))
         case asked.Recent():
             return query.HasUID(_recent(selected))
+        case asked.Within(seconds, is_older):
+            limit = int(session.wire.now()) - seconds
+            return query.Aged(until=limit) if is_older else query.Aged(since=limit)
         case _:
             return _property(criterion)
 

@@ -16,7 +16,7 @@ from typing import ClassVar, TypeAlias
 from trekd.imap.grammar.fetch import FetchAttribute
 from trekd.imap.grammar.metadata import MetadataOptions
 from trekd.imap.grammar.notify import Wishes
-from trekd.imap.grammar.search import Criterion
+from trekd.imap.grammar.search import Criterion, SortCriterion
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.values import Flag, MailboxName
 
@@ -495,6 +495,18 @@ class Search(Command):
     criterion: Criterion
     uid: bool = False
     returns: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Search):
+    """
+    SORT and UID SORT (RFC 5256 §3), with result options (RFC 5267 §3).
+
+    @ivar keys: one or more, the first one weighs most.
+    """
+
+    name = "SORT"
+    keys: tuple[SortCriterion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

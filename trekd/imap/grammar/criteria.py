@@ -36,6 +36,7 @@ from trekd.imap.grammar.search import (
     Sent,
     Smaller,
     TextContains,
+    Within,
 )
 from trekd.imap.grammar.tokens import Cursor
 from trekd.values import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN, Flag
@@ -149,6 +150,22 @@ def _saved(relation: Relation) -> _Leaf:
     return read
 
 
+def _seconds(cursor: Cursor) -> int:
+    seconds = cursor.number64()
+    if not seconds:
+        cursor.fail("nz-number")
+    return seconds
+
+
+def _within(is_older: bool) -> _Leaf:
+    def read(cursor: Cursor, codec: str) -> Criterion:
+        """("OLDER" / "YOUNGER") SP nz-number (RFC 5032 §5)"""
+        cursor.sp()
+        return Within(_seconds(cursor), is_older)
+
+    return read
+
+
 def _emailid(cursor: Cursor, codec: str) -> Criterion:
     cursor.sp()
     return HasEmailId(cursor.match(_OBJECTID, "objectid")[0].decode("ascii"))
@@ -205,6 +222,7 @@ _LEAVES: dict[str, _Leaf] = {
     "MODSEQ": _modseq,
     "NEW": _fixed(And((Recent(), Not(HasFlag(SEEN))))),
     "OLD": _fixed(Not(Recent())),
+    "OLDER": _within(True),
     "ON": _arrived(Relation.ON),
     "RECENT": _fixed(Recent()),
     "SAVEDATESUPPORTED": _fixed(All()),
@@ -222,6 +240,7 @@ _LEAVES: dict[str, _Leaf] = {
     "TO": _field("to"),
     "UID": _uid,
     "UNKEYWORD": _unkeyword,
+    "YOUNGER": _within(False),
 }
 for _system in (ANSWERED, DELETED, DRAFT, FLAGGED, SEEN):
     _set, _unset = _flag(_system)

@@ -22,6 +22,7 @@ from trekd.imap.grammar.listing import read_list, read_lsub, read_status, read_x
 from trekd.imap.grammar.metadata import read_get, read_set
 from trekd.imap.grammar.modifiers import fetch_modifiers, select_parameters, store_modifier
 from trekd.imap.grammar.notify import read_wishes
+from trekd.imap.grammar.search import SORT_KEYS, SortCriterion
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
 from trekd.values import SPECIAL_USES, MailboxName
 
@@ -33,6 +34,9 @@ _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
 _SPECIAL_USE_BY_FOLDED = {use.lower(): use for use in SPECIAL_USES}
 
 _SEARCH_RETURN = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
+_SORT_WORDS = SORT_KEYS | {"REVERSE"}
+_MAX_SORT_KEYS = 20
+"""There are nine, and nobody needs one twice."""
 
 _ID_PAIRS = 30
 _ID_FIELD = 30
@@ -242,14 +246,7 @@ def _set_quota(cursor: Cursor, tag: bytes) -> Command:
 def _search(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
     """search = "SEARCH" [search-return-opts] SP search-program (RFC 4466 §3, RFC 4731 §4)"""
     cursor.sp()
-    returns = None
-    if cursor.test(_RETURN):
-        cursor.keyword()
-        cursor.sp()
-        named = cursor.list_of(lambda: cursor.choice(_SEARCH_RETURN, "search-return-opt"))
-        # An empty list is as good as ALL (RFC 4731 §3.1).
-        returns = frozenset(named or ("ALL",))
-        cursor.sp()
+    returns = _returns(cursor)
     codec = DEFAULT_CODEC
     if cursor.test(_CHARSET):
         cursor.keyword()
@@ -257,6 +254,45 @@ def _search(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
         codec = charset_codec(cursor.astring())
         cursor.sp()
     return commands.Search(tag, search_keys(cursor, codec), uid, returns)
+
+
+def _returns(cursor: Cursor) -> frozenset[str] | None:
+    """search-return-opts, C{None} without them (RFC 4466 §2.6.1); the space behind them is read."""
+    if not cursor.test(_RETURN):
+        return None
+    cursor.keyword()
+    cursor.sp()
+    named = cursor.list_of(lambda: cursor.choice(_SEARCH_RETURN, "search-return-opt"))
+    cursor.sp()
+    return frozenset(named or ("ALL",))  # an empty list is as good as ALL (RFC 4731 §3.1)
+
+
+def _sort(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
+    """
+    sort = "SORT" [search-return-opts] SP "(" sort-key *(SP sort-key) ")" SP charset 1*(SP search-key) (RFC 5256 §5)
+
+    @raise LimitExceeded: too many keys.
+    """
+    cursor.sp()
+    returns = _returns(cursor)
+    keys = cursor.list_of(lambda: _sort_key(cursor))
+    if not keys:
+        cursor.fail("sort-key")
+    if len(keys) > _MAX_SORT_KEYS:
+        raise LimitExceeded("number of sort-keys")
+    cursor.sp()
+    codec = charset_codec(cursor.astring())
+    cursor.sp()
+    return commands.Sort(tag, search_keys(cursor, codec), uid, returns, tuple(keys))
+
+
+def _sort_key(cursor: Cursor) -> SortCriterion:
+    """sort-criterion = ["REVERSE" SP] sort-key"""
+    word = cursor.choice(_SORT_WORDS, "sort-key")
+    if word != "REVERSE":
+        return SortCriterion(word)
+    cursor.sp()
+    return SortCriterion(cursor.choice(SORT_KEYS, "sort-key"), is_reverse=True)
 
 
 def _fetch(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
@@ -325,6 +361,7 @@ _UID_COMMANDS: dict[str, _Arguments] = {
     "MOVE": lambda cursor, tag: _move(cursor, tag, uid=True),
     "REPLACE": lambda cursor, tag: replace(cursor, tag, uid=True),
     "SEARCH": lambda cursor, tag: _search(cursor, tag, uid=True),
+    "SORT": lambda cursor, tag: _sort(cursor, tag, uid=True),
     "STORE": lambda cursor, tag: _store(cursor, tag, uid=True),
 }
 
@@ -362,6 +399,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "SELECT": _select,
     "SETMETADATA": _set_metadata,
     "SETQUOTA": _set_quota,
+    "SORT": _sort,
     "STARTTLS": _bare(commands.StartTLS),
     "STATUS": read_status,
     "STORE": _store,

@@ -88,6 +88,18 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
+class Within:
+    """
+    Messages by the age of their INTERNALDATE: C{YOUNGER}, C{OLDER} (RFC 5032 §3).
+
+    @ivar seconds: 1 or more.
+    """
+
+    seconds: int
+    is_older: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HasEmailId:
     """
     The message with an EMAILID, and its copies (RFC 8474 §6).
@@ -170,6 +182,7 @@ Criterion: TypeAlias = (
     | Arrived
     | Sent
     | Saved
+    | Within
     | HasEmailId
     | Larger
     | Smaller
@@ -180,6 +193,22 @@ Criterion: TypeAlias = (
     | InUids
     | InSeqs
 )
+
+
+SORT_KEYS = frozenset({"ARRIVAL", "CC", "DATE", "DISPLAYFROM", "DISPLAYTO", "FROM", "SIZE", "SUBJECT", "TO"})
+"""sort-key (RFC 5256 §5, RFC 5957 §5)"""
+
+
+@dataclass(frozen=True, slots=True)
+class SortCriterion:
+    """
+    What messages are sorted by.
+
+    @ivar key: one of L{SORT_KEYS}.
+    """
+
+    key: str
+    is_reverse: bool = False
 
 
 def has(criterion: Criterion, kind: type[Criterion]) -> bool:

@@ -130,14 +130,14 @@ def metadata_changed(name: MailboxName | None, entries: Iterable[str], utf8: boo
     return untagged(b"METADATA", b'""' if name is None else mailbox(name, utf8), *map(astring, entries))
 
 
-def search_response(numbers: Iterable[int], modseq: int = 0) -> bytes:
+def search_response(numbers: Iterable[int], modseq: int = 0, name: bytes = b"SEARCH") -> bytes:
     """
-    "* SEARCH" *(SP nz-number) (RFC 3501 §7.2.5).
+    "* SEARCH" *(SP nz-number) (RFC 3501 §7.2.5), or "* SORT" (RFC 5256 §4).
 
     @param modseq: the highest modification sequence among the messages, 0 when it was not asked for (RFC 7162 §3.1.6).
     """
     highest = [b"(MODSEQ %d)" % modseq] if modseq else []
-    return untagged(b"SEARCH", *(b"%d" % number for number in numbers), *highest)
+    return untagged(name, *(b"%d" % number for number in numbers), *highest)
 
 
 def esearch_response(tag: bytes, uid: bool, results: Mapping[str, int | bytes]) -> bytes:

@@ -38,7 +38,9 @@ from trekd.store.memory.verification import complaints
 from trekd.store.naming import listing_order, plan_renaming
 from trekd.store.rendering import line, pieces
 from trekd.store.sinks import whole_message
+from trekd.store.sorting import Placed, ordered, value_of
 from trekd.store.terms import (
+    SortKey,
     Term,
 )
 from trekd.values import DELETED, INBOX, SEEN, UID, EmailId, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
@@ -200,6 +202,14 @@ class MemoryAccount:
         matches = predicate(query, self._store.reader)
         everywhere = (range(len(view.uids)),)
         return array("I", (message.uid for _, message in mailbox.within(view, everywhere) if matches(message)))
+
+    async def sort(self, view: MailboxView, uids: array[int], keys: Sequence[SortKey]) -> array[int]:
+        """Put messages in order."""
+        mailbox = self._account().by_id.get(view.mailbox)
+        messages = mailbox.messages if mailbox is not None else {}
+        values = [value_of(key, self._store.reader) for key in keys]
+        known = [messages[uid] for uid in uids if uid in messages]
+        return ordered([Placed(one.uid, tuple([value(one) for value in values])) for one in known], keys)
 
     async def highest_modseq(self, mailbox: MailboxId, uids: array[int]) -> ModSeq:
         """The highest modification sequence among messages."""

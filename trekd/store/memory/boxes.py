@@ -79,6 +79,26 @@ class Message:
         return internal_day(self.internal_date)
 
     @property
+    def arrived(self) -> int:
+        """Internal date as Unix seconds."""
+        return int(self.internal_date.timestamp())
+
+    @property
+    def sent(self) -> int | None:
+        """Date field as Unix seconds."""
+        return self.email.facts.sent
+
+    @property
+    def subject_key(self) -> str:
+        """Folded Subject."""
+        return self.email.facts.subject_key
+
+    @property
+    def envelope(self) -> bytes:
+        """ENVELOPE."""
+        return self.email.facts.envelope
+
+    @property
     def saved_day(self) -> int:
         """Day that it came into its mailbox, as a proleptic ordinal."""
         return self.saved.toordinal()

@@ -56,11 +56,13 @@ from trekd.store.sqlite.selecting import (
     open_mailbox,
     vanished_since,
 )
+from trekd.store.sqlite.sorting import Sorting
 from trekd.store.sqlite.states import States
 from trekd.store.sqlite.threads import caught
 from trekd.store.sqlite.transactions import Transaction
 from trekd.store.sqlite.views import Known
 from trekd.store.terms import (
+    SortKey,
     Term,
 )
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
@@ -263,6 +265,14 @@ class SQLiteAccount:
         if search.asked_themselves > _MANY:
             self._shop.indexer.touch(self._files, soon=True)
         return search.found
+
+    async def sort(self, view: MailboxView, uids: array[int], keys: Sequence[SortKey]) -> array[int]:
+        """Put messages in order."""
+        self._around.require_open()
+        sorting = Sorting(view, uids, keys, self._around.reader)
+        while not self._files.removed and not await self._read(sorting.step):
+            self._around.require_open()
+        return sorting.found
 
     async def highest_modseq(self, mailbox: MailboxId, uids: array[int]) -> ModSeq:
         """The highest modification sequence among messages."""

@@ -21,8 +21,10 @@ from trekd.store.sqlite import flags as flag_lists
 from trekd.store.sqlite import mailboxes
 from trekd.store.sqlite.database import Database, Value, value
 from trekd.store.sqlite.paths import AccountFiles
+from trekd.store.sqlite.sorting import ARRIVED
 from trekd.store.sqlite.textindex import Answers
 from trekd.store.terms import (
+    Aged,
     AllOf,
     AnyOf,
     BodyText,
@@ -139,7 +141,7 @@ class Search:
 
     def _matching(self, database: Database, uids: list[int], matches: Predicate) -> list[int]:
         rows = database.rows(
-            "SELECT wanted.value, slot.flags, slot.modseq, slot.size, slot.internal_day,"
+            f"SELECT wanted.value, slot.flags, slot.modseq, slot.size, slot.internal_day, {ARRIVED},"
             f" {_DAYS[DateKind.SAVED]}, email.id, email.sent_day,"
             " email.parts, email.file, email.objectid, email.subject_key, email.from_key, email.to_key, email.cc_key,"
             " email.bcc_key FROM json_each(?1) AS wanted CROSS JOIN slot ON slot.key = ?2 + wanted.value"
@@ -148,7 +150,7 @@ class Search:
         )
         found = []
         for row in rows:
-            message = _Candidate(database, self._files, row[11:], *row[:11])
+            message = _Candidate(database, self._files, row[12:], *row[:12])
             try:
                 if matches(message):
                     found.append(message.uid)
@@ -185,6 +187,7 @@ class _Candidate:
     modseq: int
     size: int
     internal_day: int
+    arrived: int
     saved_day: int
     email: int
     sent_date: int | None
@@ -306,6 +309,8 @@ class _Compiler:
                 return f"(slot.modseq > {self._parameter(_storable(modseq))})"
             case Dated(kind, since, before):
                 return self._between(_DAYS[kind], since, before)
+            case Aged(since, until):
+                return self._between(ARRIVED, since, None if until is None else until + 1)
             case HasEmailId(objectid):
                 return f"(email.objectid = {self._parameter(objectid)})"
             case HeaderText(field, text) if field.lower() in FOLDED_FIELDS:
