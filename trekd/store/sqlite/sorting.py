@@ -15,7 +15,7 @@ from trekd.errors import NoSuchMailbox
 from trekd.store.interfaces import MailboxView, MessageReader
 from trekd.store.sorting import Placed, ordered, value_of
 from trekd.store.sqlite import mailboxes
-from trekd.store.sqlite.database import Database
+from trekd.store.sqlite.database import Database, value
 from trekd.store.terms import SortBy, SortKey
 
 AT_ONCE = 500
@@ -29,6 +29,13 @@ ARRIVED = (
     " * (substr(slot.internal_date, 24, 2) * 3600 + substr(slot.internal_date, 26, 2) * 60))"
 )
 """A slot's internal date as Unix seconds, from C{"17-Jul-1996 02:44:25 -0700"}, quotes included."""
+
+_NUMBERS = {
+    SortBy.ARRIVAL: ARRIVED,
+    SortBy.DATE: f"coalesce(email.sent, {ARRIVED})",
+    SortBy.SIZE: "slot.size",
+}
+"""What SQLite sorts by itself; without a usable Date the internal date stands for it (RFC 5256 §2.2)."""
 
 _BY_ADDRESS = frozenset({SortBy.CC, SortBy.FROM, SortBy.TO, SortBy.DISPLAYFROM, SortBy.DISPLAYTO})
 
@@ -76,6 +83,9 @@ class Sorting:
             base = mailboxes.identified(database, self._view.mailbox).base
         except NoSuchMailbox:
             return True
+        if all(key.by in _NUMBERS for key in self._keys):
+            self.found = self._by_numbers(database, base)
+            return True
         end = time.monotonic() + STEP_SECONDS
         while self._at < len(self._uids) and time.monotonic() < end:
             some = self._uids[self._at : self._at + AT_ONCE]
@@ -87,8 +97,19 @@ class Sorting:
             )
             for uid, *columns in rows:
                 message = _Row(*columns)
-                self._messages.append(Placed(uid, tuple([value(message) for value in self._values])))
+                self._messages.append(Placed(uid, tuple([value_in(message) for value_in in self._values])))
         if self._at < len(self._uids):
             return False
         self.found = ordered(self._messages, self._keys)
         return True
+
+    def _by_numbers(self, database: Database, base: int) -> array[int]:
+        terms = [_NUMBERS[key.by] + (" DESC" if key.reverse else "") for key in self._keys]
+        uids = value(
+            database,
+            "SELECT group_concat(uid) FROM (SELECT wanted.value AS uid FROM json_each(?1) AS wanted"
+            " CROSS JOIN slot ON slot.key = ?2 + wanted.value CROSS JOIN email ON email.id = slot.email"
+            f" ORDER BY {', '.join(terms)}, slot.key)",
+            (json.dumps(self._uids.tolist()), base),
+        )
+        return array("I", json.loads(f"[{uids or ''}]"))
