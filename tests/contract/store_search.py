@@ -33,6 +33,7 @@ from trekd.store.terms import (
     SortBy,
     SortKey,
     Term,
+    Threading,
 )
 from trekd.values import INBOX, SEEN, Flag, MailboxName
 
@@ -278,6 +279,24 @@ class SearchRules(StoreCase):
         by_size = list(await in_order(SortKey(SortBy.SIZE, reverse=True)))[::-1]
         assert by_size[0] == 5 and by_size[-1] == 3
         assert (await in_order(SortKey(SortBy.SIZE))) == by_size
+
+    async def test_messages_are_grouped(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """RFC 5256 §3; a header too large for the database counts too."""
+        filler = "X-Filler: " + "x" * 70 + "\r\n"
+        await alice.append(INBOX, [
+            message("pears", fields="Message-ID: <a@x.example>\r\n"),
+            message("plums", fields="Message-ID: <b@x.example>\r\nReferences: <a@x.example>\r\n"),
+            message("re: pears", fields="Message-ID: <c@x.example>\r\n"),
+            message("figs", fields=filler * 100 + "References: <b@x.example>\r\n"),
+        ])
+        view = await view_of(alice)
+        by_reference = await alice.thread(view, view.uids, Threading.REFERENCES)
+        assert sorted(by_reference) == [(0, 1), (1, 2), (1, 3), (2, 4)]
+        assert by_reference[by_reference.index((1, 2)) + 1] == (2, 4)
+        by_subject = await alice.thread(view, uid_set(1, 2, 3), Threading.ORDEREDSUBJECT)
+        assert sorted(by_subject) == [(0, 1), (0, 2), (1, 3)]
+        await alice.expunge(view.mailbox, uid_set(1))
+        assert await alice.thread(view, uid_set(), Threading.REFERENCES) == []
 
     async def test_sorting_leaves_out_what_is_gone(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
         """Nothing of a deleted mailbox is left, and many messages are sorted whole."""

@@ -89,6 +89,15 @@ class PlainReader:
         """A folded subject without one C{re:}."""
         return subject.removeprefix("re: ")
 
+    def split_subject(self, subject: str) -> tuple[str, bool]:
+        """Likewise, and whether it had one."""
+        return self.base_subject(subject), subject.startswith("re: ")
+
+    def links(self, header: bytes) -> tuple[str, tuple[str, ...]]:
+        """Words of Message-ID and References."""
+        fields = _fields(header)
+        return fields.get("message-id", [""])[0], tuple(fields.get("references", [""])[0].split())
+
     def address_key(self, envelope: bytes, field: str, display: bool) -> str:
         """Nothing: ENVELOPE holds no addresses."""
         return ""

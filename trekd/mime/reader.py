@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from trekd.mime.fold import fold
 from trekd.mime.octets import FileOctets
 from trekd.mime.scanner import ScannedMessage, scan
-from trekd.mime.sorting import address_key, base_subject
+from trekd.mime.sorting import address_key, base_subject, links, split_subject
 from trekd.mime.text import header_contains, searched_texts, text_contains
 
 
@@ -48,6 +48,14 @@ class MimeReader:
     def base_subject(self, subject: str) -> str:
         """A folded subject's base (L{trekd.mime.sorting.base_subject})."""
         return base_subject(subject)
+
+    def split_subject(self, subject: str) -> tuple[str, bool]:
+        """Likewise, and whether it is a reply (L{trekd.mime.sorting.split_subject})."""
+        return split_subject(subject)
+
+    def links(self, header: bytes) -> tuple[str, tuple[str, ...]]:
+        """Message-IDs (L{trekd.mime.sorting.links})."""
+        return links(header)
 
     def address_key(self, envelope: bytes, field: str, display: bool) -> str:
         """What a message is sorted by for a field of addresses (L{trekd.mime.sorting.address_key})."""

@@ -5,9 +5,16 @@ What messages are sorted by: base subjects (RFC 5256 §2.1) and the first addres
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from trekd.mime.encoded import decode_words
 from trekd.mime.fold import fold
+from trekd.mime.header import field_values
+
+_MESSAGE_ID = re.compile(rb"<([^<>\s]{1,998})>")
+_QUOTED = re.compile(r'^"((?:[^"\\]|\\.)*)"@')
+MAX_REFERENCES = 200
+"""Message-IDs that count, the newest ones."""
 
 _FIELDS = {"from": 2, "to": 5, "cc": 6}
 """Places of the address lists in ENVELOPE (RFC 3501 §7.4.2)."""
@@ -27,29 +34,47 @@ def base_subject(subject: str) -> str:
 
     @param subject: decoded and folded.
     """
+    return split_subject(subject)[0]
+
+
+def split_subject(subject: str) -> tuple[str, bool]:
+    """
+    A subject's base, and whether the rest says that it is a reply or was forwarded (RFC 5256 §2.1, §3).
+
+    @param subject: decoded and folded.
+    """
     text = " ".join(subject.split())
     start, end = 0, len(text)
+    is_reply = False
     while True:
-        end = _without_trailers(text, start, end)
-        start = _without_leaders(text, start, end)
+        end, is_forwarded = _without_trailers(text, start, end)
+        start, is_answer = _without_leaders(text, start, end)
+        is_reply |= is_forwarded or is_answer
         if not (text.startswith("[FWD:", start, end) and text.endswith("]", start + 5, end)):
-            return text[start:end]
-        start, end = start + 5, end - 1
+            return text[start:end], is_reply
+        start, end, is_reply = start + 5, end - 1, True
 
 
-def _without_trailers(text: str, start: int, end: int) -> int:
-    """Where a subject ends without subj-trailer."""
+def _without_trailers(text: str, start: int, end: int) -> tuple[int, bool]:
+    """Where a subject ends without subj-trailer, and whether it had one."""
+    has_any = False
     while True:
         if text.endswith(" ", start, end):
             end -= 1
         elif text.endswith("(FWD)", start, end):
             end -= 5
+            has_any = True
         else:
-            return end
+            return end, has_any
 
 
-def _without_leaders(text: str, start: int, end: int) -> int:
-    """Where a subject begins without subj-leader, and without subj-blob unless that is all there is."""
+def _without_leaders(text: str, start: int, end: int) -> tuple[int, bool]:
+    """
+    Where a subject begins without subj-leader, and without subj-blob unless that is all there is.
+
+    @return: with whether there was a subj-refwd.
+    """
+    is_answer = False
     while True:
         while text.startswith(" ", start, end):
             start += 1
@@ -58,10 +83,28 @@ def _without_leaders(text: str, start: int, end: int) -> int:
         reply = _REPLY.match(text, after, end)
         if reply:
             start = reply.end()
+            is_answer = True
         elif blobs and after < end:
-            return after
+            return after, is_answer
         else:
-            return blobs.start(2) if blobs else start
+            return blobs.start(2) if blobs else start, is_answer
+
+
+def links(header: bytes) -> tuple[str, tuple[str, ...]]:
+    """
+    A message's identifier and those it refers to, the oldest first (RFC 5256 §3, REFERENCES).
+
+    Without a valid one in References the first in In-Reply-To counts.
+    """
+    own = _identifiers(field_values(header, b"message-id")[:1])
+    found = _identifiers(field_values(header, b"references")) or _identifiers(field_values(header, b"in-reply-to"))[:1]
+    return "".join(own[:1]), tuple(found[-MAX_REFERENCES:])
+
+
+def _identifiers(values: Iterable[bytes]) -> list[str]:
+    """Message-IDs in a form that can be compared: no quotes but where they are needed."""
+    names = [name.decode("utf-8", "replace") for value in values for name in _MESSAGE_ID.findall(value)]
+    return [_QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]) + "@", name) for name in names]
 
 
 def address_key(envelope: bytes, field: str, display: bool) -> str:

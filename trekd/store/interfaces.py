@@ -29,7 +29,7 @@ from trekd.store.templates import Extract as Extract
 from trekd.store.templates import Form as Form
 from trekd.store.templates import LineTemplate as LineTemplate
 from trekd.store.templates import Listing as Listing
-from trekd.store.terms import SortKey, Term
+from trekd.store.terms import SortKey, Term, Threading
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
 
 # --- What is handed in ----------------------------------------------------------------------------
@@ -115,6 +115,12 @@ class MessageReader(Protocol):
 
     def base_subject(self, subject: str) -> str:
         """A folded subject without what replying and forwarding added (RFC 5256 §2.1)."""
+
+    def split_subject(self, subject: str) -> tuple[str, bool]:
+        """Likewise, and whether the rest says that it is a reply or was forwarded."""
+
+    def links(self, header: bytes) -> tuple[str, tuple[str, ...]]:
+        """A message's Message-ID, C{""} without a valid one, and those of its references, the oldest first."""
 
     def address_key(self, envelope: bytes, field: str, display: bool) -> str:
         """
@@ -401,6 +407,15 @@ class IAccountStore(Interface):
 
         @param uids: of messages in the view, ascending.
         @return: UIDs of those that still exist; what is equal in all keys in the order of UIDs.
+        """
+
+    def thread(view: MailboxView, uids: array[int], way: Threading) -> Awaitable[list[tuple[int, int]]]:
+        """
+        Group messages into conversations (RFC 5256 §3).
+
+        @param uids: of messages in the view, ascending.
+        @return: each message's level, from 0 on, and UID, followed by what answers it.  UID 0 stands for a message
+            that is not there; it has two or more below it.
         """
 
     def highest_modseq(mailbox: MailboxId, uids: array[int]) -> Awaitable[ModSeq]:

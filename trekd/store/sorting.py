@@ -11,6 +11,7 @@ from typing import Protocol
 
 from trekd.store.interfaces import MessageReader
 from trekd.store.terms import SortBy, SortKey
+from trekd.store.threading import Threadable
 
 
 class Sortable(Protocol):
@@ -37,6 +38,17 @@ class Sortable(Protocol):
         """ENVELOPE (RFC 3501 §7.4.2)."""
 
 
+def sent(message: Sortable) -> int:
+    """When a message was sent; without a Date that can be read the internal date counts (RFC 5256 §2.2)."""
+    return message.arrived if message.sent is None else message.sent
+
+
+def threadable(uid: int, message: Sortable, header: bytes, reader: MessageReader) -> Threadable:
+    """What is known of a message that is grouped with others."""
+    subject, is_reply = reader.split_subject(message.subject_key)
+    return Threadable(uid, sent(message), subject, is_reply, *reader.links(header))
+
+
 Value = int | str
 
 _ADDRESSES = {
@@ -54,8 +66,7 @@ def value_of(key: SortKey, reader: MessageReader) -> Callable[[Sortable], Value]
         case SortBy.ARRIVAL:
             return lambda message: message.arrived
         case SortBy.DATE:
-            # Without a Date that can be read the internal date stands for it (RFC 5256 §2.2).
-            return lambda message: message.arrived if message.sent is None else message.sent
+            return sent
         case SortBy.SIZE:
             return lambda message: message.size
         case SortBy.SUBJECT:

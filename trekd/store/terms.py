@@ -128,6 +128,13 @@ class SortBy(Enum):
     TO = "TO"
 
 
+class Threading(Enum):
+    """How messages are grouped into conversations (RFC 5256 §3)."""
+
+    ORDEREDSUBJECT = "ORDEREDSUBJECT"
+    REFERENCES = "REFERENCES"
+
+
 @dataclass(frozen=True, slots=True)
 class SortKey:
     """One sort criterion, C{reverse} for descending order."""

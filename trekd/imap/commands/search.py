@@ -1,5 +1,6 @@
 """
-SEARCH (RFC 3501 §6.4.4) and SORT (RFC 5256 §3), with result options (RFC 4731) and modification sequences (RFC 7162).
+SEARCH (RFC 3501 §6.4.4), SORT and THREAD (RFC 5256 §3), with result options (RFC 4731) and modification sequences
+(RFC 7162).
 """
 
 from __future__ import annotations
@@ -7,9 +8,9 @@ from __future__ import annotations
 from array import array
 
 from trekd.imap.grammar import search as asked
-from trekd.imap.grammar.commands import Search, Sort
+from trekd.imap.grammar.commands import Search, Sort, Thread
 from trekd.imap.grammar.sequence import uid_set
-from trekd.imap.grammar.writing import EMAIL_PREFIX, esearch_response, search_response
+from trekd.imap.grammar.writing import EMAIL_PREFIX, esearch_response, search_response, thread_response
 from trekd.imap.selected import SelectedMailbox
 from trekd.imap.session import Session
 from trekd.store import terms as query
@@ -25,6 +26,20 @@ async def sort(session: Session, command: Sort) -> bytes:
     """Find messages, and tell them in order; MIN is the first one, MAX the last (RFC 5267 §3.1)."""
     await _answer(session, command, b"SORT")
     return b"OK SORT completed"
+
+
+async def thread(session: Session, command: Thread) -> bytes:
+    """Find messages, and tell them in conversations."""
+    selected = session.mailbox
+    if asked.has(command.criterion, asked.ModSeqFrom):
+        session.enable("CONDSTORE")
+    uids = await session.store.search(selected.view, _term(command.criterion, session))
+    threads = await session.store.thread(selected.view, uids, query.Threading[command.way])
+    if not command.uid:
+        number_of = {0: 0, **dict(zip(uids, selected.sequence_numbers(uids), strict=True))}
+        threads = [(level, number_of[uid]) for level, uid in threads]
+    session.wire.write(thread_response(threads))
+    return b"OK THREAD completed"
 
 
 async def _answer(session: Session, command: Search, name: bytes) -> None:

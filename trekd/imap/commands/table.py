@@ -73,6 +73,7 @@ ROWS: dict[type[grammar.Command], Row] = {
     grammar.UidExpunge: Row(SELECTED, "RFC 4315 §2.1", expunge.uid_expunge),
     grammar.Search: Row(SELECTED, "RFC 3501 §6.4.4", search.search, by_seq=True),
     grammar.Sort: Row(SELECTED, "RFC 5256 §3", search.sort, by_seq=True),
+    grammar.Thread: Row(SELECTED, "RFC 5256 §3", search.thread, by_seq=True),
     grammar.Fetch: Row(SELECTED, "RFC 3501 §6.4.5", fetch.fetch, by_seq=True),
     grammar.Store: Row(SELECTED, "RFC 3501 §6.4.6", store.store, by_seq=True),
     grammar.Copy: Row(SELECTED, "RFC 3501 §6.4.7", copy.copy),

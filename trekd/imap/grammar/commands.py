@@ -510,6 +510,20 @@ class Sort(Search):
 
 
 @dataclass(frozen=True, slots=True)
+class Thread(Command):
+    """
+    THREAD and UID THREAD (RFC 5256 §3).
+
+    @ivar way: one of L{THREADING <trekd.imap.grammar.search.THREADING>}.
+    """
+
+    name = "THREAD"
+    way: str
+    criterion: Criterion
+    uid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch(Command):
     """
     FETCH and UID FETCH (RFC 3501 §6.4.5).

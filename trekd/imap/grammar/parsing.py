@@ -22,7 +22,7 @@ from trekd.imap.grammar.listing import read_list, read_lsub, read_status, read_x
 from trekd.imap.grammar.metadata import read_get, read_set
 from trekd.imap.grammar.modifiers import fetch_modifiers, select_parameters, store_modifier
 from trekd.imap.grammar.notify import read_wishes
-from trekd.imap.grammar.search import SORT_KEYS, SortCriterion
+from trekd.imap.grammar.search import SORT_KEYS, THREADING, SortCriterion
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
 from trekd.values import SPECIAL_USES, MailboxName
 
@@ -286,6 +286,16 @@ def _sort(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
     return commands.Sort(tag, search_keys(cursor, codec), uid, returns, tuple(keys))
 
 
+def _thread(cursor: Cursor, tag: bytes, uid: bool = False) -> Command:
+    """thread = "THREAD" SP thread-alg SP charset 1*(SP search-key) (RFC 5256 §5)"""
+    cursor.sp()
+    way = cursor.choice(THREADING, "thread-alg")
+    cursor.sp()
+    codec = charset_codec(cursor.astring())
+    cursor.sp()
+    return commands.Thread(tag, way, search_keys(cursor, codec), uid)
+
+
 def _sort_key(cursor: Cursor) -> SortCriterion:
     """sort-criterion = ["REVERSE" SP] sort-key"""
     word = cursor.choice(_SORT_WORDS, "sort-key")
@@ -362,6 +372,7 @@ _UID_COMMANDS: dict[str, _Arguments] = {
     "REPLACE": lambda cursor, tag: replace(cursor, tag, uid=True),
     "SEARCH": lambda cursor, tag: _search(cursor, tag, uid=True),
     "SORT": lambda cursor, tag: _sort(cursor, tag, uid=True),
+    "THREAD": lambda cursor, tag: _thread(cursor, tag, uid=True),
     "STORE": lambda cursor, tag: _store(cursor, tag, uid=True),
 }
 
@@ -404,6 +415,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "STATUS": read_status,
     "STORE": _store,
     "SUBSCRIBE": _one_mailbox(commands.Subscribe),
+    "THREAD": _thread,
     "UID": _uid,
     "UNSELECT": _bare(commands.Unselect),
     "UNSUBSCRIBE": _one_mailbox(commands.Unsubscribe),

@@ -195,6 +195,9 @@ Criterion: TypeAlias = (
 )
 
 
+THREADING = frozenset({"ORDEREDSUBJECT", "REFERENCES"})
+"""thread-alg (RFC 5256 §5)"""
+
 SORT_KEYS = frozenset({"ARRIVAL", "CC", "DATE", "DISPLAYFROM", "DISPLAYTO", "FROM", "SIZE", "SUBJECT", "TO"})
 """sort-key (RFC 5256 §5, RFC 5957 §5)"""
 

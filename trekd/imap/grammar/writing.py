@@ -140,6 +140,42 @@ def search_response(numbers: Iterable[int], modseq: int = 0, name: bytes = b"SEA
     return untagged(name, *(b"%d" % number for number in numbers), *highest)
 
 
+def thread_response(threads: Sequence[tuple[int, int]]) -> bytes:
+    """
+    "* THREAD" (RFC 5256 §4).
+
+    @param threads: each message's level, from 0 on, and number, followed by what answers it; number 0 for a message
+        that is not there.
+    """
+    below = [0] * len(threads)
+    line: list[int] = []
+    for place, (level, _) in enumerate(threads):
+        del line[level:]
+        if line:
+            below[line[-1]] += 1
+        line.append(place)
+    pieces: list[bytes] = []
+    closed_at: list[int] = []
+    above: list[int] = []
+    for place, (level, number) in enumerate(threads):
+        del above[level:]
+        while closed_at and closed_at[-1] >= level:
+            pieces.append(b")")
+            closed_at.pop()
+        parent = above[-1] if above else None
+        follows_number = parent is not None and parent == place - 1 and threads[parent][1] != 0
+        if follows_number:
+            pieces.append(b" ")
+        if parent is None or below[parent] > 1:
+            pieces.append(b"(")
+            closed_at.append(level)
+        if number:
+            pieces.append(b"%d" % number)
+        above.append(place)
+    pieces += [b")"] * len(closed_at)
+    return untagged(b"THREAD", *([b"".join(pieces)] if pieces else []))
+
+
 def esearch_response(tag: bytes, uid: bool, results: Mapping[str, int | bytes]) -> bytes:
     """
     "* ESEARCH" (RFC 4731 §3.1).

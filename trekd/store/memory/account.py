@@ -38,11 +38,13 @@ from trekd.store.memory.verification import complaints
 from trekd.store.naming import listing_order, plan_renaming
 from trekd.store.rendering import line, pieces
 from trekd.store.sinks import whole_message
-from trekd.store.sorting import Placed, ordered, value_of
+from trekd.store.sorting import Placed, ordered, threadable, value_of
 from trekd.store.terms import (
     SortKey,
     Term,
+    Threading,
 )
+from trekd.store.threading import threaded
 from trekd.values import DELETED, INBOX, SEEN, UID, EmailId, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
 
 
@@ -210,6 +212,13 @@ class MemoryAccount:
         values = [value_of(key, self._store.reader) for key in keys]
         known = [messages[uid] for uid in uids if uid in messages]
         return ordered([Placed(one.uid, tuple([value(one) for value in values])) for one in known], keys)
+
+    async def thread(self, view: MailboxView, uids: array[int], way: Threading) -> list[tuple[int, int]]:
+        """Group messages into conversations."""
+        mailbox = self._account().by_id.get(view.mailbox)
+        messages = mailbox.messages if mailbox is not None else {}
+        known = [messages[uid] for uid in uids if uid in messages]
+        return threaded([threadable(one.uid, one, one.header(), self._store.reader) for one in known], way)
 
     async def highest_modseq(self, mailbox: MailboxId, uids: array[int]) -> ModSeq:
         """The highest modification sequence among messages."""

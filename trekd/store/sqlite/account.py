@@ -43,6 +43,7 @@ from trekd.store.sqlite.check import complaints
 from trekd.store.sqlite.collections import Desk, SQLiteCollections
 from trekd.store.sqlite.database import Database, reading
 from trekd.store.sqlite.flagging import Wanted, change_flags
+from trekd.store.sqlite.grouping import Grouping
 from trekd.store.sqlite.listing import Rendering
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.queue import Workshop, WriteQueue
@@ -64,6 +65,7 @@ from trekd.store.sqlite.views import Known
 from trekd.store.terms import (
     SortKey,
     Term,
+    Threading,
 )
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId
 
@@ -273,6 +275,14 @@ class SQLiteAccount:
         while not self._files.removed and not await self._read(sorting.step):
             self._around.require_open()
         return sorting.found
+
+    async def thread(self, view: MailboxView, uids: array[int], way: Threading) -> list[tuple[int, int]]:
+        """Group messages into conversations."""
+        self._around.require_open()
+        grouping = Grouping(view, uids, way, self._around.reader, self._files)
+        while not self._files.removed and not await self._read(grouping.step):
+            self._around.require_open()
+        return grouping.found
 
     async def highest_modseq(self, mailbox: MailboxId, uids: array[int]) -> ModSeq:
         """The highest modification sequence among messages."""

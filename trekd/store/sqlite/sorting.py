@@ -41,7 +41,7 @@ _BY_ADDRESS = frozenset({SortBy.CC, SortBy.FROM, SortBy.TO, SortBy.DISPLAYFROM, 
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
     """A message.  Provides L{Sortable <trekd.store.sorting.Sortable>}, as far as the keys need it."""
 
     size: int
@@ -96,7 +96,7 @@ class Sorting:
                 (json.dumps(some.tolist()), base),
             )
             for uid, *columns in rows:
-                message = _Row(*columns)
+                message = Row(*columns)
                 self._messages.append(Placed(uid, tuple([value_in(message) for value_in in self._values])))
         if self._at < len(self._uids):
             return False
