@@ -488,6 +488,22 @@ class MailLoop(Refused):
     """The message passed here, or anywhere, too often."""
 
 
+class BadURL(Refused):
+    """
+    A URL names no message of the account, or no part of one.
+
+    @ivar url: as it was given.
+    """
+
+    def __init__(self, url: bytes = b"") -> None:
+        super().__init__(url)
+        self.url = url
+
+
+class UnknownEncoding(Refused):
+    """A part of a message has a transfer encoding that cannot be undone (RFC 2045 §6.3)."""
+
+
 class BadMessage(Refused):
     """The message's octets break RFC 5322 or the transport's rules in a way that is not mended."""
 

@@ -39,6 +39,12 @@ _HINTS = {
 }
 
 
+_BUSY = {
+    "port": "port {port} is taken, another program listens there{holder}; stop it or choose another port",
+    "path": "another program listens there; stop it or choose another path",
+}
+
+
 def listen(reactor: Any, service: str, endpoint: str, factory: IProtocolFactory, base: str) -> IListeningPort:
     """
     Open one port now.
@@ -71,11 +77,11 @@ def listen(reactor: Any, service: str, endpoint: str, factory: IProtocolFactory,
 def _busy(port: object) -> str:
     """What to do about a port, or the path of a socket, that is taken."""
     if not isinstance(port, int):
-        return "another program listens there; stop it or choose another path"
+        return _BUSY["path"]
     holder = occupant(port)
     who = f": {holder}" if holder else ""
     advice = "" if holder and "process" in holder else f" (as root: ss -ltnp sport = :{port})"
-    return f"port {port} is taken, another program listens there{who}{advice}; stop it or choose another port"
+    return _BUSY["port"].format(port=port, holder=who + advice)
 
 
 def _from_base(endpoint: str, base: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,11 @@ from typing import Any
 
 import idna
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import pkcs7
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
 from service_identity.pyopenssl import verify_hostname, verify_ip_address
@@ -58,6 +63,7 @@ _CURES = {
 }
 """What to do about a file that cannot be read."""
 
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _MINIMUM = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 _OPTIONS = (
     SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_SINGLE_ECDH_USE
@@ -84,7 +90,11 @@ def _read(path: str, key: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise ConfigFault(f"[tls] {key} = {path!r}: {error.strerror}{_CURES.get(error.errno or 0, '')}") from None
+        raise ConfigFault(f"[tls] {key} = {path!r}: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror}{_CURES.get(error.errno or 0, '')}"
 
 
 def _not_after(chain: bytes) -> datetime:
@@ -129,6 +139,17 @@ def _context(certificate: str, key: str, minimum: int) -> SSL.Context:
     return context
 
 
+def _signed(config: TLSConfig, octets: bytes) -> bytes:
+    pems = _CERTIFICATE.findall(_read(config.certificate, "certificate"))
+    chain = [x509.load_pem_x509_certificate(pem) for pem in pems]
+    key = serialization.load_pem_private_key(_read(config.key, "key"), None)
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        raise ValueError("the key is neither RSA nor ECDSA")
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(octets).add_signer(chain[0], key, hashes.SHA256())
+    for authority in chain[1:]:
+        builder = builder.add_certificate(authority)
+    return builder.sign(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary])
+
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerTLS:
@@ -168,6 +189,18 @@ class ServerTLS:
             return False
         self.reload(self._config)
         return True
+
+    def sign(self, octets: bytes) -> bytes | None:
+        """
+        Sign as CMS SignedData (RFC 5652 §5), with the certificate that clients see who send no name; reads files.
+
+        @return: DER with the octets inside; C{None} when key and certificate cannot be used so.
+        """
+        try:
+            return _signed(self._config, octets)
+        except (ConfigFault, ValueError, TypeError, UnsupportedAlgorithm) as error:
+            _log.warn("profiles are not signed: {error}", error=error)
+            return None
 
     def _load(self, config: TLSConfig) -> _Certificates:
         minimum = _MINIMUM[config.minimum]

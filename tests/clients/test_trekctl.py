@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import smtplib
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,38 @@ def test_mail_moves_through_the_daemon_and_through_the_files(own_daemon: Daemon,
     own_daemon.start()
     client = log_in(own_daemon, name="bob@example.com")
     assert client.select("Work/2024") == ("OK", [b"2"])
+    client.logout()
+
+
+def test_damaged_storage_is_mended(own_daemon: Daemon) -> None:
+    """A missing file and wrong counters: the rest is served, the damage told, and mended under the running daemon."""
+    own_daemon.start()
+    client = log_in(own_daemon)
+    for octets in (b"Subject: small\r\n\r\nx\r\n", b"Subject: large\r\n\r\n" + b"y" * 100_000):
+        assert client.append("INBOX", "", "", octets)[0] == "OK"
+    client.logout()
+    own_daemon.stop()
+    (account,) = (own_daemon.directory / "data" / "accounts").glob("alice*")
+    (body,) = (account / "bodies").iterdir()
+    body.unlink()
+    database = sqlite3.connect(account / "mail.db")
+    database.execute("UPDATE mailbox SET total = 7, uid_next = 1 WHERE name = 'INBOX'")
+    database.commit()
+    database.close()
+    own_daemon.start()
+    client = log_in(own_daemon)
+    client.select("INBOX")
+    assert b"small" in client.fetch("1", "(BODY.PEEK[])")[1][0][1]
+    assert client.fetch("2", "(BODY.PEEK[])")[0] == "NO"
+    found = own_daemon.trekctl("check", "alice@example.com", status=1)
+    assert f"file {body.name} is missing" in found and "mailbox INBOX: total" in found
+    told = own_daemon.trekctl("check", "--repair", "alice@example.com", status=1)
+    assert "lost: mailbox INBOX: message 2: its text" in told and "left: " not in told
+    assert "none with faults" in own_daemon.trekctl("check")
+    client.noop()
+    status, found = client.fetch("2", "(BODY.PEEK[])")
+    assert status == "OK" and found[0][1].startswith(b"Subject: large\r\n\r\n") and b"were lost" in found[0][1]
+    assert client.append("INBOX", "", "", b"Subject: new\r\n\r\n")[0] == "OK"
     client.logout()
 
 

@@ -23,10 +23,12 @@ from tests.contract.storecase import (
     view_of,
 )
 from tests.fakes.running import PumpedReactor
+from trekd.errors import UnknownEncoding
 from trekd.store.interfaces import (
     Column,
     Extract,
     FlagOperation,
+    Form,
     IAccountStore,
     LineTemplate,
     MailboxView,
@@ -96,6 +98,8 @@ class ListingRules(StoreCase):
             Column.ENVELOPE: facts.envelope,
             Column.BODYSTRUCTURE: facts.bodystructure,
             Column.BODY: facts.body,
+            Column.PREVIEW: facts.preview,
+            Column.PREVIEW_LAZY: facts.preview,
             Column.OCTETS: as_literal(octets),
             Column.HEADER: as_literal(octets[: facts.header_length]),
             Column.TEXT: as_literal(octets[facts.header_length :]),
@@ -213,6 +217,18 @@ class ListingRules(StoreCase):
         assert b"Recent" not in await listed(alice, view, (Column.FLAGS,), recent_from=0)
         assert b"Recent" not in await listed(alice, view, (Column.FLAGS,), recent_from=4)
 
+    async def test_preview_is_that_of_the_message(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """RFC 8970 §3.2: as the reader found it, of large messages and copies too, known from the beginning."""
+        texts = (b"Hello\r\n", b"large " * 50_000)
+        await alice.append(INBOX, [NewMessage(content("one", octets)) for octets in texts])
+        view = await view_of(alice)
+        await alice.copy(view, everything(view), SENT)
+        previews = b"".join(self.make_reader().scan(content("one", octets)).preview for octets in texts)
+        assert previews.startswith(b'"Hello')
+        for name in (INBOX, SENT):
+            for column in (Column.PREVIEW, Column.PREVIEW_LAZY):
+                assert await listed(alice, await view_of(alice, name), (column,)) == previews
+
     # Extracts
 
     async def test_extract_takes_a_range(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
@@ -288,6 +304,49 @@ class ListingRules(StoreCase):
             expected += b"* %d FETCH (FLAGS %b A " % (seq, b"(\\Recent)" if seq == 20 else b"()") + as_literal(head)
             expected += b" B " + as_literal(b"te") + b" C " + as_literal(body) + b" D " + as_literal(head) + b")\r\n"
         assert octets == expected
+
+    @pytest.mark.parametrize("size", [10, 300_000])
+    async def test_decoded_extract(self, reactor: PumpedReactor, alice: IAccountStore, size: int) -> None:
+        """A range is cut of what is decoded; NUL makes a literal8 (RFC 3516 §4.3)."""
+        body = bytes(range(1, 256)) * (size // 255 + 1)
+        await alice.append(INBOX, [NewMessage(content("one", body))])
+        parts = self.make_reader().scan(content("one", body)).parts
+        view = await view_of(alice)
+
+        def backwards(index: bytes, octets: bytes) -> bytes:
+            assert (index, octets) == (parts, body)
+            return octets[::-1]
+
+        def with_nul(index: bytes, octets: bytes) -> bytes:
+            return b"a\0" + octets
+
+        for extract, expected in (
+            (Extract(text, decode=backwards, form=Form.BINARY), as_literal(body[::-1])),
+            (Extract(text, decode=backwards, form=Form.SIZE), b"%d" % len(body)),
+            (Extract(text, partial=(1, 3), decode=backwards), as_literal(body[::-1][1:4])),
+            (Extract(text, partial=(0, 3), decode=with_nul, form=Form.BINARY), b"~" + as_literal(b"a\0" + body[:1])),
+            (Extract(text, partial=(2, 3), decode=with_nul, form=Form.BINARY), as_literal(body[:3])),
+            (Extract(absent, decode=backwards, form=Form.BINARY), b"NIL"),
+            (Extract(absent, decode=backwards, form=Form.SIZE), b"0"),
+        ):
+            assert await listed(alice, view, (b"<", extract, b">")) == b"<" + expected + b">"
+
+    async def test_what_cannot_be_decoded_ends_the_listing(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """Nothing of the message is listed."""
+        await alice.append(INBOX, [message("one"), NewMessage(content("two", b"x" * 300_000)), message("three")])
+        view = await view_of(alice)
+
+        def refused(index: bytes, octets: bytes) -> bytes:
+            if octets != b"text\r\n":
+                raise UnknownEncoding
+            return octets
+
+        items = (b"<", Extract(text, decode=refused), b">")
+        told = b""
+        with pytest.raises(UnknownEncoding):
+            async for piece in alice.list_messages(view, everything(view), LineTemplate(items)):
+                told += piece.octets
+        assert told in (b"", b"<" + as_literal(b"text\r\n") + b">")
 
     # Pieces
 

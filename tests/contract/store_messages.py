@@ -25,9 +25,9 @@ from tests.contract.storecase import (
     view_of,
 )
 from tests.fakes.running import PumpedReactor
-from trekd.errors import LimitReached, NoSuchMailbox, OverQuota
+from trekd.errors import LimitReached, NoSuchMailbox, NoSuchMessage, OverQuota
 from trekd.store.interfaces import Column, FlagOperation, IAccountStore, IStore, LineTemplate, NewMessage
-from trekd.values import INBOX, MailboxName
+from trekd.values import INBOX, UID, MailboxId, MailboxName
 
 OCTETS = LineTemplate((Column.OCTETS,))
 
@@ -189,6 +189,56 @@ class MessageRules(StoreCase):
         await alice.delete(SENT)
         assert await alice.usage() == (0, 0)
         await fill(alice, 4)
+
+    # Copy and move
+
+    # Replace
+
+    @pytest.mark.parametrize("target", [INBOX, SENT])
+    @pytest.mark.parametrize("size", [6, 300_000])
+    async def test_replace_changes_one_for_another(
+        self, reactor: PumpedReactor, alice: IAccountStore, target: MailboxName, size: int
+    ) -> None:
+        """RFC 8508 §3.4: without \\Deleted; nothing is inherited; the counters, what vanished and the quota follow."""
+        await alice.append(INBOX, [message("one", "\\Seen"), message("old", "$x", "\\Flagged"), message("three")])
+        before = await alice.mailbox(INBOX)
+        new = NewMessage(content("new", b"x" * size), flags=flags("\\Draft"))
+        appended = await alice.replace(before.id, UID(2), target, new)
+        expected = await alice.mailbox(target)
+        assert (appended.mailbox, appended.uid_validity) == (expected.id, expected.uid_validity)
+        assert list(appended.uids) == [expected.uid_next - 1]
+        assert await uids_in(alice, INBOX) == ([1, 3, 4] if target == INBOX else [1, 3])
+        assert (await subjects(alice, target))[-1] == "new"
+        assert (await shown(alice, Column.FLAGS, target))[-1] == b"(\\Draft)"
+        octets = len(content("one")) + len(content("three")) + len(content("new", b"x" * size))
+        assert await alice.usage() == (octets, 3)
+        assert list(await alice.vanished(before.id, before.modseq) or ()) == [2]
+        assert (await alice.open(INBOX)).keywords == ()
+
+    async def test_replace_counts_what_is_left(self, reactor: PumpedReactor, store: IStore) -> None:
+        """RFC 8508 §3.4: the old message's room is the new one's; without room the old one stays as it was."""
+        room = len(content("0", b"x" * 1000))
+        alice = await store.open(ALICE, quota=room)
+        await alice.append(INBOX, [NewMessage(content("0", b"x" * 1000), flags=flags("$x"))])
+        inbox = (await alice.mailbox(INBOX)).id
+        await alice.replace(inbox, UID(1), SENT, NewMessage(content("1", b"y" * 1000)))
+        sent = await alice.mailbox(SENT)
+        with pytest.raises(OverQuota):
+            await alice.replace(sent.id, UID(1), INBOX, NewMessage(content("2", b"z" * 1001)))
+        assert (await alice.mailbox(SENT), await alice.usage()) == (sent, (room, 1))
+        assert await subjects(alice, SENT) == ["1"]
+
+    async def test_replace_of_what_is_gone_adds_nothing(self, reactor: PumpedReactor, alice: IAccountStore) -> None:
+        """Neither for a message nor for a mailbox that is gone; and to no mailbox that is not there."""
+        await alice.append(INBOX, [message("one")])
+        inbox, before = (await alice.mailbox(INBOX)).id, await alice.mailboxes()
+        with pytest.raises(NoSuchMessage):
+            await alice.replace(inbox, UID(2), INBOX, message("new"))
+        with pytest.raises(NoSuchMessage):
+            await alice.replace(MailboxId("gone"), UID(1), INBOX, message("new"))
+        with pytest.raises(NoSuchMailbox):
+            await alice.replace(inbox, UID(1), MailboxName("nowhere"), message("new"))
+        assert await alice.mailboxes() == before
 
     # Copy and move
 

@@ -29,7 +29,7 @@ from trekd.store.interfaces import FlagOperation, IAccountStore, NewMessage
 from trekd.store.sqlite import store as stores
 from trekd.store.sqlite.database import Database, library
 from trekd.store.sqlite.store import Settings, SQLiteStore
-from trekd.values import DELETED, INBOX, MailboxName, PrincipalId
+from trekd.values import DELETED, INBOX, UID, MailboxName, PrincipalId
 
 ALICE = PrincipalId("alice@example.com")
 ARCHIVE = MailboxName("Archive")
@@ -85,12 +85,11 @@ def _watched(open_database: Callable[[Path], Database], failpoint: Callable[[str
 
 
 async def _append_for_ever(account: IAccountStore, stream: int) -> None:
-    """Small and large messages; every third is moved, every fourth removed once it was acknowledged."""
+    """Small and large messages; every third is moved, every fourth removed, every fifth replaced once it is there."""
     for number in count():
         marker = f"{stream}-{number}"
         size = 10 if number % 2 else 3 * THRESHOLD
-        message = NewMessage(f"Subject: {marker}\r\n\r\n".encode() + b"x" * size)
-        appended = await account.append(INBOX, [message])
+        appended = await account.append(INBOX, [new_message(marker, size)])
         _say("there", marker)
         if number % 3 == 0:
             await _move(account, appended.uids[0])
@@ -98,6 +97,16 @@ async def _append_for_ever(account: IAccountStore, stream: int) -> None:
             _say("going", marker)
             await _remove(account, appended.uids[0])
             _say("gone", marker)
+        elif number % 5 == 0:
+            _say("swapping", marker)
+            inbox = (await account.mailbox(INBOX)).id
+            await account.replace(inbox, UID(appended.uids[0]), ARCHIVE, new_message(f"new-{marker}", size))
+            _say("swapped", marker)
+
+
+def new_message(marker: str, size: int) -> NewMessage:
+    """A message of that subject."""
+    return NewMessage(f"Subject: {marker}\r\n\r\n".encode() + b"x" * size)
 
 
 async def _move(account: IAccountStore, uid: int) -> None:

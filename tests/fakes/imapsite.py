@@ -229,7 +229,7 @@ class IMAPSite:
         limits = limits or LimitsConfig()
         prefixes = Prefixes()
         plans = Plans({"nano": plan or PlanConfig()})
-        self.store = MemoryStore(MimeReader(), self.reactor, Limits(100, 50))
+        self.store = MemoryStore(MimeReader(), self.reactor, Limits(100, 0))
         self.ledger = ConnectionLedger(plans, limits, prefixes, self.reactor)
         self.checker = FullAddressChecker(
             self.directory, ["example.com"], Guessing(limits, prefixes, self.reactor), self.reactor  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ class PlainFacts:
     bcc_key: str
     sent: int | None
     sent_date: int | None
+    preview: bytes
 
 
 class PlainReader:
@@ -65,6 +66,7 @@ class PlainReader:
             key("bcc"),
             None if sent is None else int(sent.timestamp()),
             None if sent is None else sent.toordinal(),
+            b'"%b"' % re.sub(rb"[^ !#-\[\]-~]", b"", octets[length:])[:20],
         )
 
     def header_contains(self, header: bytes, field: bytes, needle: str) -> bool:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.fakes.trickle import split, trickle, whole
 from trekd.errors import BadMailboxName, SyntaxFault
 from trekd.imap.grammar import writing
-from trekd.imap.grammar.commands import Command
+from trekd.imap.grammar.append import parse_append, parse_append_end, parse_append_piece
+from trekd.imap.grammar.commands import Command, LiteralUse
 from trekd.imap.grammar.fragments import (
     CommandOctets,
     CommandReader,
@@ -28,9 +29,10 @@ from trekd.imap.grammar.fragments import (
     ReaderLimits,
 )
 from trekd.imap.grammar.names import ListPattern, decode_utf7, encode_utf7
-from trekd.imap.grammar.parsing import parse_append, parse_append_message, parse_command, sasl_response
+from trekd.imap.grammar.parsing import parse_command, sasl_response
 from trekd.imap.grammar.sequence import SequenceSet, uid_set
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
+from trekd.imap.grammar.urls import parse_url
 from trekd.store import rendering
 from trekd.values import MAX_UID, Flag, MailboxName
 
@@ -43,7 +45,7 @@ WORDS = (
     b'EXPUNGE AUTHENTICATE RETURN ( ) () " "" "x" \\ \\Seen {3} {3+} {0+} {60+} {-1} {4294967296+} {41+} '
     b"~{2+} \r\n \n \x00 \xff 1 1:* * % 4294967296 INBOX &APw- FLAGS BODY[ ] <0.5> OR NOT ALL UTF-8 CHARSET "
     b"1-Feb-1994 SUBJECT KEYWORD (FLAGS) BODY.PEEK[HEADER.FIELDS (x)] +FLAGS.SILENT USE MESSAGES HEADER "
-    b"SINCE LARGER NIL"
+    b"SINCE LARGER NIL REPLACE CATENATE (TEXT URL /x;UIDVALIDITY=1/;UID=1/;SECTION=1"
 ).split(b" ")
 
 streams = st.lists(st.sampled_from(WORDS) | st.binary(max_size=4), max_size=25).map(b" ".join) | st.lists(
@@ -127,7 +129,10 @@ def test_pieces_raise_nothing_but_syntax_faults(octets: bytes) -> None:
         sasl_response,
         decode_utf7,
         SequenceSet.parse,
-        lambda piece: parse_append_message((piece,), OPTIONS),
+        lambda piece: parse_append_piece((piece,), LiteralUse.MESSAGE, OPTIONS),
+        lambda piece: parse_append_piece((b" CATENATE (URL x " + piece,), LiteralUse.MESSAGE, OPTIONS),
+        lambda piece: parse_append_end(piece, LiteralUse.TEXT, OPTIONS),
+        lambda piece: parse_url(b"/x" + piece + b"/;UID=1/;SECTION=" + piece, OPTIONS),
     ):
         try:
             read(octets)

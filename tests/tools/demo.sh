@@ -38,6 +38,7 @@ TrekMail's demonstration. In a mail program on this machine:
   password                $password
   incoming mail           IMAP, localhost, port 9993, SSL/TLS        (or 9143 with STARTTLS)
   outgoing mail           SMTP, localhost, port 9465, SSL/TLS        (or 9587 with STARTTLS)
+  the page for people     https://localhost:9443/setup/?address=alice@example.com
   files (WebDAV)          https://localhost:9443/dav/files/alice@example.com/
   certificate             run/tls/cert.pem; no authority signed it, so the program asks once
 

@@ -11,7 +11,7 @@ from dataclasses import MISSING
 from typing import Any
 
 from tests.tools.source import ROOT
-from trekd.config.fields import Key, Named, Rows, Table, declarations, default_of
+from trekd.config.fields import Foreign, Key, Named, Rows, Table, declarations, default_of
 from trekd.config.schema import Config
 
 PAGE = ROOT / "docs/man/trekmail.toml.5"
@@ -36,6 +36,9 @@ def _sections(section: type[Any], path: tuple[str, ...]) -> Iterator[str]:
             title = f"[[{here}]]"
         elif isinstance(declaration, Named):
             title = f"[{here}.NAME]"
+        elif isinstance(declaration, Foreign):
+            yield from (f".SS {_text(f'[{here}.NAME]')}", _text(declaration.doc))
+            continue
         yield f".SS {_text(title)}"
         yield _text(" ".join((declaration.section.__doc__ or "").split()))
         yield from _keys(declaration.section, is_one_of_many=not isinstance(declaration, Table))

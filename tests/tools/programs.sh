@@ -6,7 +6,8 @@ set -eu
 missing() {
     for pair in swaks:swaks mbsync:isync curl:curl openssl:openssl sqlite3:sqlite3 slapd:slapd ip:iproute2 \
         fail2ban-regex:fail2ban postfix:postfix unbound:unbound faketime:faketime dovecot:dovecot-core \
-        testssl:testssl.sh litmus:litmus cadaver:cadaver script:bsdutils gsasl:gsasl \
+        testssl:testssl.sh litmus:litmus cadaver:cadaver script:bsdutils gsasl:gsasl chromium:chromium \
+        chromedriver:chromium-driver rsvg-convert:librsvg2-bin zbarimg:zbar-tools \
         debootstrap:debootstrap lintian:lintian dpkg-buildpackage:dpkg-dev dh:debhelper dh_python3:dh-python; do
         PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done

@@ -34,6 +34,16 @@ def test_only_our_packages_are_installed() -> None:
     assert settings["options.packages.find"]["include"].split() == ["trekd*", "twisted.plugins"]
 
 
+def test_files_beside_the_modules_are_installed() -> None:
+    """Patterns are separated by commas or lines; what is separated by spaces is one pattern that matches nothing."""
+    patterns = project_settings()["options.package_data"]
+    for file in (ROOT / "trekd").rglob("*"):
+        if file.is_file() and file.suffix not in (".py", ".pyc", ".md"):
+            package = ".".join(file.relative_to(ROOT).parent.parts)
+            listed = re.split(r"\s*[,\n]\s*", patterns.get(package, "").strip())
+            assert any(file.match(pattern) for pattern in listed if pattern), file
+
+
 def test_the_build_needs_nothing_but_setuptools() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert settings["build-system"]["requires"] == ["setuptools>=61"]

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import pkcs7
 from OpenSSL import SSL
 from zope.interface.verify import verifyObject
 
@@ -217,3 +220,25 @@ def test_authorities_that_are_none_are_named(tmp_path: Path) -> None:
     (tmp_path / "no.pem").write_text("nothing")
     with pytest.raises(ConfigFault, match=r"\[relay\] trusted = .*no.pem"):
         ClientTLS(str(tmp_path / "no.pem"))
+
+
+def test_signatures_are_made_with_what_clients_see(tmp_path: Path) -> None:
+    """RFC 5652 §5; openssl reads one in tests/clients."""
+    made = ServerTLS(config(tmp_path)).sign(b"some octets")
+    assert made is not None
+    assert b"some octets" in made
+    (certificate,) = pkcs7.load_der_pkcs7_certificates(made)
+    assert "mail.example.com" in certificate.subject.rfc4514_string()
+
+
+def test_what_cannot_sign_does_not(tmp_path: Path) -> None:
+    """Keys of other kinds, and files that went meanwhile."""
+    tls = ServerTLS(config(tmp_path))
+    key = tmp_path / "mail.example.com.key"
+    other = ed25519.Ed25519PrivateKey.generate()
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    for octets in (other.private_bytes(*form), b"no key"):
+        key.write_bytes(octets)
+        assert tls.sign(b"x") is None
+    key.unlink()
+    assert tls.sign(b"x") is None

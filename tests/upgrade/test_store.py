@@ -74,6 +74,20 @@ async def see_collections(shelf: ICollections) -> None:
     assert [mount.name for mount in await shelf.mounts()] == ["bob's"]
 
 
+async def see_previews(account: IAccountStore, version: int) -> None:
+    """Since version 4 they come with the messages; those of before are made when they are asked for, and kept."""
+    view = (await account.open(INBOX)).view
+    made = b'"first ""first ""0123456789abcde01234"'
+
+    async def shown(column: Column) -> bytes:
+        listing = account.list_messages(view, (range(len(view.uids)),), LineTemplate((column,)))
+        return b"".join([piece.octets async for piece in listing])
+
+    assert await shown(Column.PREVIEW_LAZY) == (made if version >= 4 else b"NILNILNIL")
+    assert await shown(Column.PREVIEW) == made
+    assert await shown(Column.PREVIEW_LAZY) == made
+
+
 @pytest.mark.parametrize("version", range(1, VERSION + 1))
 def test_old_account_is_opened(version: int, tmp_path: Path, reactor: PumpedReactor) -> None:
     """With its mailboxes, messages, flags and dates; it is sound and takes new mail."""
@@ -91,6 +105,7 @@ def test_old_account_is_opened(version: int, tmp_path: Path, reactor: PumpedReac
     assert ("Archive", ("\\Archive",), 3) in names
     assert ("Projects/Überblick", ("\\Important",), 0) in names
     assert MailboxName("Junk") not in reactor.run(alice.subscriptions())
+    reactor.run(see_previews(alice, version))
     shelf = ICollections(alice)
     if version >= 2:
         reactor.run(see_collections(shelf))

@@ -25,7 +25,9 @@ from trekd.smtp.session import EXCHANGE, LMTP, SUBMISSION, SUBMISSIONS, Site
 from trekd.web.control import control_site
 from trekd.web.metrics import metrics_site
 from trekd.web.operations import Operations
-from trekd.web.site import public_site, redirect_site
+from trekd.web.setup.routes import publish
+from trekd.web.setup.settings import client_settings
+from trekd.web.site import HTTPSite, TakingResource, public_site, redirect_site
 
 _PROXIED = ("imaps", "imap", "submissions", "submission", "smtp", "https", "http")
 """Listeners that a load balancer may stand before."""
@@ -60,11 +62,19 @@ def _makers(host: Host, operations: Operations) -> dict[str, Callable[[], IProto
         "submission": lambda: SubmissionFactory(site, SUBMISSION, tls),
         "smtp": lambda: SubmissionFactory(site, EXCHANGE, tls),
         "lmtp": lambda: SubmissionFactory(site, LMTP),
-        "https": lambda: _inside_tls(tls, public_site(hostname, reactor, host.sts_policy, ledger, dav)),
+        "https": lambda: _inside_tls(tls, _web_site(host, dav)),
         "http": lambda: redirect_site(hostname, reactor, ledger),
         "control": lambda: control_site(operations),
         "metrics": lambda: metrics_site(host.metrics.text, reactor),
     }
+
+
+def _web_site(host: Host, dav: TakingResource) -> HTTPSite:
+    """Calendars, contacts and files, and how programs are set up for all that is here."""
+    site = public_site(host.config.server.hostname, host.reactor, host.sts_policy, host.accounts.ledger, dav)
+    assert host.tls is not None  # there is one wherever https is spoken
+    publish(site, lambda: client_settings(host.config), in_thread_of(host.reactor), host.tls.sign)
+    return site
 
 
 def _mail_site(host: Host) -> Site:

@@ -32,6 +32,7 @@ def register(commands: Any) -> None:
     """Add the commands to the command line."""
     parser = commands.add_parser("check", help="verify stored mail, of one account or all")
     parser.add_argument("address", nargs="?", metavar="ADDRESS")
+    parser.add_argument("--repair", action="store_true", help="mend what can be mended; no mail is deleted")
     parser.set_defaults(function=check)
     parser = commands.add_parser("reindex", help="make the index of messages' text anew, of one account or all")
     parser.add_argument("address", nargs="?", metavar="ADDRESS")
@@ -49,14 +50,16 @@ def register(commands: Any) -> None:
 
 
 def check(session: Session) -> int:
-    """C{trekctl check}; a complaint about the store is a failure."""
+    """C{trekctl check}; a complaint about the store is a failure, unless C{--repair} mended what it is about."""
     query = {"address": session.options.address} if session.options.address else {}
+    is_repair = session.options.repair
     results = []
     with ProgressBar("accounts checked", 0) as bar:
-        for result in session.control().follow("POST", ("check",), **query):
+        for result in session.control().follow("POST", (("repair" if is_repair else "check"),), **query):
             results.append(result)
             bar.advance(1)
     faulty = [result for result in results if result["complaints"]]
+    is_sound = all(line.startswith("mended: ") for result in faulty for line in result["complaints"])
     if session.json:
         print_json(results)
     else:
@@ -64,7 +67,7 @@ def check(session: Session) -> int:
             for complaint in result["complaints"]:
                 print(f"{result['account']}: {complaint}")
         print(f"{len(results)} accounts checked, {len(faulty) or 'none'} with faults")
-    return FAILED if faulty else OK
+    return OK if is_sound else FAILED
 
 
 def reindex(session: Session) -> int:

@@ -43,14 +43,16 @@ def dns(session: Session) -> int:
 def _compared(record: dict[str, Any]) -> tuple[object, ...]:
     values = record["found"]
     shown = "no answer" if values is None else values
-    return ("yes" if record["good"] else "NO", record["name"], record["type"], record["value"], shown)
+    good = "NO" if not record["good"] else "yes" if values else "none needed"
+    return (good, record["name"], record["type"], record["value"], shown)
 
 
 def _print_zone(found: dict[str, Any]) -> None:
     """Lines for a zone file."""
     for record in found["records"]:
         value = _strings(record["value"]) if record["type"] == "TXT" else record["value"]
-        print(f"{record['name']}. IN {record['type']} {value} ; {record['purpose']}")
+        purpose = record["purpose"] + (" (optional)" if record["optional"] else "")
+        print(f"{record['name']}. IN {record['type']} {value} ; {purpose}")
     if not found["dkim"]:
         print(f"; DKIM: {found['domain']} has no key yet; see trekctl dkim")
     print(f"; https://mta-sts.{found['domain']}/.well-known/mta-sts.txt is served by this host's https listener:")

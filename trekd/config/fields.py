@@ -1,8 +1,8 @@
 """
 How a section declares its keys: everything known of a key stands in the dataclass field's metadata.
 
-A field is a L{Key} (one value), a L{Table} (a section below this one), L{Rows} (a list of tables) or L{Named}
-(tables under names that the administrator chooses).
+A field is a L{Key} (one value), a L{Table} (a section below this one), L{Rows} (a list of tables), L{Named}
+(tables under names that the administrator chooses) or L{Foreign} (tables whose keys are not ours).
 """
 
 from __future__ import annotations
@@ -103,7 +103,20 @@ class Named:
     built_in: Mapping[str, Any]
 
 
-Declaration = Key | Table | Rows | Named
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """
+    Tables under names of plugins, C{[section.NAME]}; what stands in them the plugin alone can judge.
+
+    @ivar doc: what they are for.
+    @ivar example: TOML lines that the sample shows.
+    """
+
+    doc: str
+    example: tuple[str, ...]
+
+
+Declaration = Key | Table | Rows | Named | Foreign
 
 
 def setting(kind: Kind, default: Any = MISSING, doc: str = "", **rest: Any) -> Any:
@@ -135,6 +148,15 @@ def named(section: type[Any], built_in: Mapping[str, Any]) -> Any:
     """
     frozen = MappingProxyType(dict(built_in))
     return field(default_factory=lambda: frozen, metadata={"declaration": Named(section, frozen)})
+
+
+def foreign(doc: str, *example: str) -> Any:
+    """
+    Declare tables whose keys are not ours.
+    """
+    return field(
+        default_factory=lambda: MappingProxyType({}), metadata={"declaration": Foreign(doc, example)}
+    )
 
 
 def declarations(section: type[Any]) -> dict[str, Declaration]:

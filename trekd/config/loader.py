@@ -7,7 +7,7 @@ from __future__ import annotations
 import os.path
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, replace
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from typing import Any
 from trekd.config.checks import check
 from trekd.config.complaints import Complaints
 from trekd.config.directory import PRESETS, LDAPConfig
-from trekd.config.fields import Declaration, Key, Named, Rows, Table, declarations, default_of
+from trekd.config.fields import Declaration, Foreign, Key, Named, Rows, Table, declarations, default_of
 from trekd.config.lines import Path, locate
 from trekd.config.schema import Config
 from trekd.errors import ConfigFault
@@ -108,6 +108,8 @@ class _Reading:
             value = {}
         if isinstance(declaration, Table):
             return self._section(declaration.section, value, path)
+        if isinstance(declaration, Foreign):
+            return self._foreign(value, path)
         return self._named(declaration, value, path)
 
     def _rows(self, declaration: Rows, value: object, path: Path) -> tuple[Any, ...]:
@@ -121,17 +123,28 @@ class _Reading:
     def _named(self, declaration: Named, value: dict[str, Any], path: Path) -> Mapping[str, Any]:
         """Read tables under chosen names; one of a built-in's name changes only the keys that it writes."""
         made = dict(declaration.built_in)
-        for name, table in value.items():
+        for name, table in self._under_names(value, path):
             here = (*path, name)
-            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
-                self._complaints.add(here, "must have a lower-case name of letters, digits, - and _")
-            if not isinstance(table, dict):
-                self._complaints.add(here, f"must be a section: [{'.'.join(map(str, here))}]")
-                continue
             read = self._section(declaration.section, table, here)
             written = {key: getattr(read, key) for key in declarations(declaration.section) if key in table}
             made[name] = replace(declaration.built_in.get(name, read), **written)
         return MappingProxyType(made)
+
+    def _foreign(self, value: dict[str, Any], path: Path) -> Mapping[str, Mapping[str, Any]]:
+        """Take tables as they are; whose keys they have will judge them."""
+        tables = self._under_names(value, path)
+        return MappingProxyType({name: MappingProxyType(table) for name, table in tables})
+
+    def _under_names(self, value: dict[str, Any], path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The tables under chosen names, after complaints about what is none and has none."""
+        for name, table in value.items():
+            here = (*path, name)
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
+                self._complaints.add(here, "must have a lower-case name of letters, digits, - and _")
+            if isinstance(table, dict):
+                yield name, table
+            else:
+                self._complaints.add(here, f"must be a section: [{'.'.join(map(str, here))}]")
 
     def _refuse_unknown(
         self, values: Mapping[str, Any], known: Mapping[str, Declaration], path: Path

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import MISSING
 from typing import Any
 
-from trekd.config.fields import Key, Named, Rows, Table, declarations, default_of
+from trekd.config.fields import Foreign, Key, Named, Rows, Table, declarations, default_of
 from trekd.config.schema import Config
 
 _WIDTH = 100
@@ -53,6 +53,8 @@ def _tables(section: type[Any], path: tuple[str, ...]) -> Iterator[str]:
         elif isinstance(declaration, Rows):
             yield from _head(declaration.section, f"#[[{'.'.join(here)}]]")
             yield from _tables(declaration.section, here)
+        elif isinstance(declaration, Foreign):
+            yield from ("", *_comment(declaration.doc), *(f"#{line}" for line in declaration.example))
         else:
             yield from _named(declaration, here)
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trekd.config.directory import DirectoryConfig, LDAPConfig, LDAPPlanConfig, LocalDirectoryConfig
-from trekd.config.fields import named, rows, setting, table
+from trekd.config.fields import foreign, named, rows, setting, table
 from trekd.config.kinds import (
     ADDRESS,
     CERTIFICATE_NAMES,
@@ -310,7 +310,7 @@ class StoreConfig:
     )
     max_mailboxes: int = setting(COUNT, 10_000, "Mailboxes of one account.", at_least=100, at_most=1_000_000)
     max_keywords: int = setting(
-        COUNT, 500, "Different keywords in one account.", at_least=50, at_most=100_000
+        COUNT, 0, "Different keywords in one mailbox; 0 is no limit.", at_least=0, at_most=100_000
     )
 
 
@@ -384,4 +384,9 @@ class Config:
     relay: RelayConfig = table(RelayConfig)
     dav: DAVConfig = table(DAVConfig)
     store: StoreConfig = table(StoreConfig)
+    plugins: Mapping[str, Mapping[str, object]] = foreign(
+        "Settings of plugins, each under the plugin's name; the plugin's own documentation has the keys.",
+        "[plugins.people]",
+        'file = "/etc/trekmail/people.json"',
+    )
     log: LogConfig = table(LogConfig)

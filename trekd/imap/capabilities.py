@@ -1,7 +1,8 @@
 """
 What the server says it can do: one list before login, another after it (RFC 3501 §6.1.1).
 
-Before login only what helps to log in is named, so that nothing is learnt about the server without a password.
+Before login only what helps to log in is named, so that nothing is learnt about the server without a password.  None is
+told untagged unless it is asked for (quirk C{one-capability}).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ _AFTER_LOGIN = (
     b"IMAP4rev1 LITERAL+ SASL-IR ID IDLE ENABLE NAMESPACE CHILDREN UIDPLUS UNSELECT MOVE MULTIAPPEND ESEARCH "
     b"SEARCHRES CONDSTORE QRESYNC LIST-EXTENDED LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE QUOTA "
     b"QUOTA=RES-STORAGE NOTIFY METADATA LIST-METADATA COMPRESS=DEFLATE "
-    b"OBJECTID SAVEDATE UNAUTHENTICATE"
+    b"OBJECTID SAVEDATE UNAUTHENTICATE "
+    b"BINARY REPLACE CATENATE PREVIEW"
 )
 _BEFORE_LOGIN = b"IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE"
 

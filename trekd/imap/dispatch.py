@@ -2,8 +2,8 @@
 Runs commands: one event of the reader in, one tagged response out.
 
 The order of things is the same for all commands: state check, the command's own work, what happened in the
-selected mailbox meanwhile, the tagged response.  A command that needs to wait for nothing is answered without a
-coroutine.
+selected mailbox meanwhile, the tagged response; and of commands, that of their octets (quirk C{tagged-in-order}).  A
+command that needs to wait for nothing is answered without a coroutine.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from trekd.errors import TrekError
 from trekd.imap.commands.append import AppendRequest
 from trekd.imap.commands.row import Row
 from trekd.imap.commands.table import ROWS
+from trekd.imap.grammar.append import parse_append
 from trekd.imap.grammar.commands import Append, Command
 from trekd.imap.grammar.fragments import (
     CommandOctets,
@@ -23,7 +24,7 @@ from trekd.imap.grammar.fragments import (
     MessageOffered,
     command_tag,
 )
-from trekd.imap.grammar.parsing import parse_append, parse_command
+from trekd.imap.grammar.parsing import parse_command
 from trekd.imap.grammar.tokens import ParseOptions
 from trekd.imap.session import Session, State
 from trekd.imap.wire import Hangup
@@ -67,13 +68,14 @@ def _command(session: Session, event: CommandOctets, options: ParseOptions) -> A
     if session.state not in row.states:
         session.complete(command.tag, _wrong_state(session, row))
         return None
-    return _run(session, command, row, command)
+    request = AppendRequest(command, None, options) if isinstance(command, Append) else command
+    return _run(session, command, row, request)
 
 
 def _append(session: Session, event: MessageOffered, options: ParseOptions) -> Awaitable[None] | None:
-    row = ROWS[Append]
     try:
         command = parse_append(event.fragments, options)
+        row = ROWS[type(command)]
         if session.state not in row.states:
             session.wire.reader.refuse_literal()
             session.complete(command.tag, _wrong_state(session, row))

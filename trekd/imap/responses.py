@@ -7,6 +7,7 @@ L{Broken}, gets one fixed sentence; its text never leaves the process.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -34,6 +35,10 @@ SERVER_BUG = Answer(b"NO", b"[SERVERBUG] Internal error; the administrator can f
 TRY_CREATE = Answer(b"NO", b"[TRYCREATE] No such mailbox")
 """For APPEND, COPY and MOVE into a mailbox that CREATE can make (RFC 3501 §6.3.11)."""
 EXPUNGE_ISSUED = b"NO [EXPUNGEISSUED] Some of the messages are expunged"
+
+_URL_TEXT = re.compile(rb"[!#-\[^-~]+")
+"""url-resp-text as a quoted string (RFC 4469 §5): no space, quote, backslash or closing bracket."""
+_LONGEST_URL = 1000
 
 _Writer = Callable[[errors.TrekError], Answer]
 
@@ -82,6 +87,14 @@ def _too_large(error: errors.TrekError) -> Answer:
     assert isinstance(error, errors.MessageTooLarge)
     limit = f"; at most {_megabytes(error.limit)}" if error.limit else ""
     return Answer(b"NO", f"[TOOBIG] The message is too large{limit}".encode())
+
+
+def _bad_url(error: errors.TrekError) -> Answer:
+    """The URL is repeated (RFC 4469 §4.1) when it may stand in a response code."""
+    assert isinstance(error, errors.BadURL)
+    if len(error.url) > _LONGEST_URL or not _URL_TEXT.fullmatch(error.url):
+        return Answer(b"NO", b"A URL names nothing that can be appended")
+    return Answer(b"NO", b'[BADURL "' + error.url + b'"] The URL names nothing that can be appended')
 
 
 def _megabytes(octets: int) -> str:
@@ -157,6 +170,8 @@ _ANSWERS: dict[type[errors.TrekError], _Writer] = {
     errors.NameServiceDown: _no("[UNAVAILABLE] No name server answers; try again later"),
     errors.NoSuchRecipient: _no("[NONEXISTENT] No such recipient"),
     errors.MailLoop: _no("[CANNOT] The message goes in circles"),
+    errors.BadURL: _bad_url,
+    errors.UnknownEncoding: _no("[UNKNOWN-CTE] The part has a transfer encoding that is not known"),
     errors.BadMessage: _no("[CANNOT] The message is malformed"),
     errors.QueueFull: _no("[UNAVAILABLE] The server is busy; try again later"),
     errors.CollectionRefused: _no("[CANNOT] The calendar or address book does not permit that"),

@@ -49,6 +49,9 @@ WORD = re.compile(rb"=\?([!->@-~]{1,75})\?([bBqQ])\?([^?]*)\?=")
 PIECE = 8192
 """Octets decoded at once where a text may be of any length."""
 
+LONG_PIECE = 256 * 1024
+"""Octets whose transfer encoding is undone at once."""
+
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _NOT_BASE64 = bytes(set(range(256)).difference(_BASE64))
 
@@ -131,6 +134,39 @@ def transfer_decoded(octets: bytes, encoding: bytes) -> bytes:
     if encoding == b"quoted-printable":
         return binascii.a2b_qp(octets)
     return octets
+
+
+def transfer_decoded_pieces(octets: bytes, encoding: bytes) -> Iterator[bytes]:
+    """
+    The content of a body in pieces, so that other threads run while a long one is decoded.
+
+    @param encoding: as for L{transfer_decoded}.
+    """
+    if encoding == b"base64":
+        yield from _base64_pieces(octets)
+    elif encoding == b"quoted-printable":
+        start = 0
+        while start < len(octets):
+            # A line is the least that can be decoded alone.
+            stop = octets.find(b"\n", start + LONG_PIECE) + 1 or len(octets)
+            yield binascii.a2b_qp(octets[start:stop])
+            start = stop
+    else:
+        yield octets
+
+
+def _base64_pieces(octets: bytes) -> Iterator[bytes]:
+    rest = b""
+    for start in range(0, len(octets), LONG_PIECE):
+        kept, padding, _ = octets[start : start + LONG_PIECE].translate(None, _NOT_BASE64).partition(b"=")
+        kept = rest + kept
+        whole = len(kept) - len(kept) % 4
+        rest = kept[whole:]
+        yield binascii.a2b_base64(kept[:whole])
+        if padding:
+            break
+    if len(rest) > 1:
+        yield binascii.a2b_base64(rest + b"=" * (4 - len(rest)))
 
 
 def decode_words(value: bytes) -> str:

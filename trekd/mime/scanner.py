@@ -34,8 +34,9 @@ from trekd.mime.parameters import (
     disposition,
     transfer_encoding,
 )
-from trekd.mime.parts import LEAF, MULTIPART, TEXT, Region, pack
+from trekd.mime.parts import LEAF, MULTIPART, TEXT, Region, pack, unpack
 from trekd.mime.parts import MESSAGE as MESSAGE_PART
+from trekd.mime.preview import preview
 from trekd.mime.wire import nstring, string
 
 MAX_DEPTH = 100
@@ -90,6 +91,7 @@ class ScannedMessage:
     @ivar sent: Date field as Unix seconds, C{None} without a usable one.
     @ivar sent_date: day of the Date field as written, zone disregarded, as a proleptic ordinal.
     @ivar message_id: without angle brackets, C{""} without one.
+    @ivar preview: the beginning of the text, an IMAP string (RFC 8970 §3.2).
     @ivar references: message-ids of References, then In-Reply-To, each once, without angle brackets.
     """
 
@@ -107,6 +109,7 @@ class ScannedMessage:
     sent_date: int | None
     message_id: str
     references: tuple[str, ...]
+    preview: bytes
 
 
 def scan(message: Octets) -> ScannedMessage:
@@ -121,6 +124,7 @@ def scan(message: Octets) -> ScannedMessage:
     found = _read_fields(octets, 0, length, _MESSAGE_FIELDS)
     sweep = _Sweep(octets)
     shape = sweep.entity(Region(0, length, len(octets)), found, 0, PLAIN)
+    parts = b"".join(sweep.records)
     value = found.get
     sent, sent_date = parse_date(found[b"date"]) if b"date" in found else (None, None)
     return ScannedMessage(
@@ -128,7 +132,7 @@ def scan(message: Octets) -> ScannedMessage:
         envelope=envelope(found),
         bodystructure=shape.extended,
         body=shape.plain,
-        parts=b"".join(sweep.records),
+        parts=parts,
         subject_key=search_key(value(b"subject")),
         from_key=search_key(value(b"from")),
         to_key=search_key(value(b"to")),
@@ -138,6 +142,7 @@ def scan(message: Octets) -> ScannedMessage:
         sent_date=sent_date,
         message_id=message_id(value(b"message-id")),
         references=references(found),
+        preview=string(preview(octets, unpack(parts)).encode("utf-8", "replace")),
     )
 
 

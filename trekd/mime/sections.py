@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from trekd.mime.encoded import transfer_decoded
-from trekd.mime.header import fields_cutter, raw_fields
-from trekd.mime.parts import MESSAGE, MULTIPART, Part, unpack
+from trekd.errors import UnknownEncoding
+from trekd.mime.encoded import transfer_decoded_pieces
+from trekd.mime.header import field_values, fields_cutter, raw_fields
+from trekd.mime.parameters import transfer_encoding
+from trekd.mime.parts import ENCODINGS, MESSAGE, MULTIPART, Part, unpack
 
 KINDS = ("", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME")
 """What may be asked of a part; C{""} is the whole part, or the whole message."""
@@ -108,17 +110,49 @@ def _ended(kept: bytes, header: bytes) -> bytes:
     return kept + line_end
 
 
-def decoded(octets: bytes, parts: bytes, path: tuple[int, ...]) -> bytes | None:
+def locate_entity(path: tuple[int, ...], parts: bytes, header_length: int, size: int) -> tuple[int, int] | None:
+    """
+    Where a part lies, its own header included; the message when C{path} is empty.
+
+    @param header_length: as for L{locate}.
+    @return: C{None} when the message has no such part.
+    """
+    if not path:
+        return 0, size
+    part = _part(unpack(parts), path)
+    return None if part is None else (part.header, part.end)
+
+
+def decoded_entity(path: tuple[int, ...], parts: bytes, octets: bytes) -> bytes:
     """
     The content of a part without its transfer encoding, for C{BINARY[path]} (RFC 3516 §4.2).
 
-    @return: C{None} when there is no such part; a multipart or message comes as it stands.
+    A multipart, a message inside the message and the message itself come as they stand.
+
+    @param octets: what L{locate_entity} says, of a part that exists.
+    @raise UnknownEncoding: the part has one that is not known (RFC 3516 §4.3).
     """
     part = _part(unpack(parts), path)
-    if part is None:
-        return None
-    content = octets[part.body : part.end] if path else octets
-    return content if part.children or not path else transfer_decoded(content, part.encoding)
+    if part is None or not path:
+        return octets
+    header, content = octets[: part.body - part.header], octets[part.body - part.header :]
+    if part.children:
+        return content
+    for value in field_values(header, b"Content-Transfer-Encoding")[:1]:
+        if transfer_encoding(value).lower() not in ENCODINGS:
+            raise UnknownEncoding
+    return b"".join(transfer_decoded_pieces(content, part.encoding))
+
+
+def decoded(octets: bytes, parts: bytes, path: tuple[int, ...]) -> bytes | None:
+    """
+    L{decoded_entity} of a whole message.
+
+    @return: C{None} when there is no such part.
+    @raise UnknownEncoding: likewise.
+    """
+    found = locate_entity(path, parts, 0, len(octets))
+    return None if found is None else decoded_entity(path, parts, octets[found[0] : found[1]])
 
 
 def _part(message: Part, path: tuple[int, ...]) -> Part | None:

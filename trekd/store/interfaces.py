@@ -24,6 +24,11 @@ from zope.interface import Attribute, Interface
 from trekd.store.contents import IMessageSink as IMessageSink
 from trekd.store.contents import IMessageSource as IMessageSource
 from trekd.store.contents import InMemory as InMemory
+from trekd.store.templates import Column as Column
+from trekd.store.templates import Extract as Extract
+from trekd.store.templates import Form as Form
+from trekd.store.templates import LineTemplate as LineTemplate
+from trekd.store.templates import Listing as Listing
 from trekd.store.terms import Term
 from trekd.values import UID, Flag, MailboxId, MailboxName, ModSeq, PrincipalId, UIDValidity
 
@@ -52,6 +57,10 @@ class MessageFacts(Protocol):
     @property
     def parts(self) -> bytes:
         """Where each part lies; opaque to the store."""
+
+    @property
+    def preview(self) -> bytes:
+        """The beginning of the text, a string (RFC 8970 §3.2)."""
 
     @property
     def subject_key(self) -> str:
@@ -237,70 +246,6 @@ class FlagOperation(Enum):
     REPLACE = "="
 
 
-# --- Listing messages -----------------------------------------------------------------------------
-
-
-class Column(Enum):
-    """A stored value, rendered as it goes on the wire."""
-
-    SEQ = "seq"
-    UID = "uid"
-    FLAGS = "flags"  # (\Seen $Forwarded), parentheses included
-    INTERNALDATE = "internaldate"  # "17-Jul-1996 02:44:25 -0700", quotes included
-    SIZE = "size"
-    MODSEQ = "modseq"
-    EMAILID = "emailid"  # the identifier that copies share
-    SAVEDATE = "savedate"  # when it came into this mailbox, as INTERNALDATE, in UTC
-    ENVELOPE = "envelope"
-    BODYSTRUCTURE = "bodystructure"
-    BODY = "body"
-    OCTETS = "octets"  # the whole message as a literal
-    HEADER = "header"  # its header, blank line included, as a literal
-    TEXT = "text"  # what follows the header, as a literal
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """
-    Some of a message's octets, rendered as a literal, C{NIL} when there is no such part.
-
-    @ivar locate: (parts, header length, size) to the range wanted, or C{None}; without it, the message's header.
-    @ivar select: applied to the octets of the range (to pick header fields), if given.
-    @ivar partial: (origin, length) in octets of what was selected (RFC 3501 §6.4.5); past the end is empty.
-    """
-
-    locate: Callable[[bytes, int, int], tuple[int, int] | None] | None = None
-    select: Callable[[bytes], bytes] | None = None
-    partial: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LineTemplate:
-    """
-    One response per message: octets as they stand, columns and extracts filled in.
-
-    Example: C{(b"* ", Column.SEQ, b" FETCH (UID ", Column.UID, b" FLAGS ", Column.FLAGS, b")\\r\\n")}.
-
-    @ivar recent_from: messages from this UID on show C{\\Recent} among their flags; 0 for none.
-    """
-
-    items: tuple[bytes | Column | Extract, ...]
-    recent_from: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """
-    A piece of a listing.
-
-    @ivar octets: to be written as they are; a large message spans several pieces.
-    @ivar messages: how many messages begin in this piece.
-    """
-
-    octets: bytes
-    messages: int
-
-
 # --- The interfaces -------------------------------------------------------------------------------
 
 
@@ -454,6 +399,19 @@ class IAccountStore(Interface):
         @raise StoreFull: nothing was added.
         """
 
+    def replace(mailbox: MailboxId, uid: UID, name: MailboxName, message: NewMessage) -> Awaitable[Appended]:
+        """
+        Add a message and remove another for good, whatever its flags, in one step (RFC 8508 §3.4): the quota counts
+        what is left of both, and whatever is raised, the old message is there as before.
+
+        @param mailbox: where the old message is.
+        @param name: where the new one goes, the same or another.
+        @raise NoSuchMailbox: there is none of that name.
+        @raise NoSuchMessage: the old one is gone.
+        @raise OverQuota: the new message is larger than the old one by more than there is room.
+        @raise StoreFull: nothing changed.
+        """
+
     def copy(view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Awaitable[Copied]:
         """
         Copy messages with flags and internal dates, all or none (RFC 3501 §6.4.7).
@@ -512,6 +470,15 @@ class IAccountStore(Interface):
 
     def check() -> Awaitable[tuple[str, ...]]:
         """Verify every invariant of the account; one line for each that does not hold."""
+
+    def repair() -> Awaitable[tuple[str, ...]]:
+        """
+        Mend what L{check} complains of, as far as that is possible; no mail is deleted, and messages that lost their
+        mailbox are in one called C{Recovered}.
+
+        @return: one line for each thing that was wrong, which begins with C{mended:}, C{lost:} or C{left:}.
+        @raise StoreCorrupt: it cannot even be read.
+        """
 
 
 ChangeListener = Callable[[MailboxId, ModSeq], None]

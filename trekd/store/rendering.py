@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trekd.store.interfaces import Column, Extract, LineTemplate, Listing
+from trekd.store.interfaces import Column, Extract, Form, LineTemplate, Listing
 from trekd.values import SYSTEM_FLAGS, Flag
 
 PIECE_OCTETS = 65536
@@ -75,9 +75,17 @@ class Source:
 
 
 def extract(wanted: Extract, source: Source) -> bytes:
-    """The literal that C{wanted} asks for, or C{NIL}."""
+    """What C{wanted} asks for."""
     found = located(wanted, source.parts, source.header_length, source.size)
-    return NIL if found is None else chosen(wanted, source.octets[found[0] : found[1]])
+    if found is None:
+        return absent(wanted)
+    octets = source.octets[found[0] : found[1]]
+    return chosen(wanted, octets if wanted.decode is None else wanted.decode(source.parts, octets))
+
+
+def absent(wanted: Extract) -> bytes:
+    """What stands for a part that the message does not have."""
+    return b"0" if wanted.form is Form.SIZE else NIL
 
 
 def located(wanted: Extract, parts: bytes, header_length: int, size: int) -> tuple[int, int] | None:
@@ -86,12 +94,16 @@ def located(wanted: Extract, parts: bytes, header_length: int, size: int) -> tup
 
 
 def chosen(wanted: Extract, octets: bytes) -> bytes:
-    """The literal that C{wanted} asks for, of the octets of its range."""
+    """What C{wanted} asks for, of the octets of its range, decoded."""
     if wanted.select is not None:
         octets = wanted.select(octets)
     if wanted.partial is not None:
         origin, length = wanted.partial
         octets = octets[origin : origin + length]
+    if wanted.form is Form.SIZE:
+        return b"%d" % len(octets)
+    if wanted.form is Form.BINARY and b"\0" in octets:
+        return b"~" + literal(octets)
     return literal(octets)
 
 

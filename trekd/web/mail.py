@@ -30,6 +30,17 @@ class MailOperations:
             store = await self._with.open_stored(principal)
             yield {"account": principal, "complaints": list(await store.check())}
 
+    async def repair(self, address: str | None) -> AsyncIterator[Facts]:
+        """
+        Mend accounts' storage.
+
+        @return: C{{"account": ADDRESS, "complaints": [...]}} for each; a line begins with C{mended:}, C{lost:} or
+            C{left:}.
+        """
+        for principal in await self._principals(address):
+            store = await self._with.open_stored(principal)
+            yield {"account": principal, "complaints": list(await store.repair())}
+
     async def index_text(self, address: str | None) -> AsyncIterator[Facts]:
         """
         Make the index of accounts' text anew.

@@ -37,7 +37,8 @@ class NameOperations:
             for row, record in zip(rows, records, strict=True):
                 try:
                     found = await compare(resolver, record)
-                    row |= {"good": found.is_good, "found": found.values}
+                    is_good = found.is_good or (record.is_optional and not found.values)
+                    row |= {"good": is_good, "found": found.values}
                 except NameServiceDown:
                     row |= {"good": False, "found": None}
         return {"domain": name, "dkim": bool(keys), "records": rows, "mta_sts_policy": policy.decode("ascii")}

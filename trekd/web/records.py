@@ -13,8 +13,8 @@ from typing import Any
 from trekd.config.schema import Config
 from trekd.dns.interfaces import IResolver, Service
 from trekd.dns.labels import a_name
-
-_PORT = re.compile(r"tcp6?:([0-9]+)")
+from trekd.web.setup.agents import digest_record
+from trekd.web.setup.settings import client_settings, port_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,14 @@ class Wanted:
     @ivar name: A-labels, without the dot at the end; so in C{value}, where only whole names have one.
     @ivar value: as in a zone file, but the text of a TXT record as it is.
     @ivar purpose: in a few words.
+    @ivar is_optional: few programs look for it, so nothing there is as good; another value is not.
     """
 
     name: str
     kind: str
     value: str
     purpose: str
+    is_optional: bool = False
 
 
 def wanted(config: Config, domain: str, keys: Sequence[tuple[str, str]], policy: bytes) -> tuple[Wanted, ...]:
@@ -69,7 +71,7 @@ def _sts(config: Config, domain: str, policy: bytes) -> Iterator[Wanted]:
 def _clients(config: Config, domain: str) -> Iterator[Wanted]:
     """RFC 6186 §3, RFC 8314 §5.1, RFC 6764 §3, and what programs guess."""
     listen, host = config.listen, a_name(config.server.hostname)
-    web = _port(listen.https, 443)
+    web = port_of(listen.https, 443)
     for service, endpoints, usual, priority in (
         ("submissions", listen.submissions, 465, 0),
         ("submission", listen.submission, 587, 5),
@@ -82,7 +84,7 @@ def _clients(config: Config, domain: str) -> Iterator[Wanted]:
         ("carddavs", listen.https, 443, 0),
         ("carddav", (), 80, 0),
     ):
-        value = f"{priority} 1 {_port(endpoints, usual)} {host}." if endpoints else "0 0 0 ."
+        value = f"{priority} 1 {port_of(endpoints, usual)} {host}." if endpoints else "0 0 0 ."
         yield Wanted(f"_{service}._tcp.{domain}", "SRV", value, "set-up" if endpoints else "set-up: there is none")
         if endpoints and service.endswith("davs"):
             yield Wanted(f"_{service}._tcp.{domain}", "TXT", "path=/dav/", "set-up")
@@ -90,12 +92,10 @@ def _clients(config: Config, domain: str) -> Iterator[Wanted]:
         yield Wanted(f"_autodiscover._tcp.{domain}", "SRV", f"0 1 {web} {host}.", "set-up of Outlook")
         for name in ("autoconfig", "autodiscover"):
             yield Wanted(f"{name}.{domain}", "CNAME", f"{host}.", "set-up of Thunderbird and Outlook")
-
-
-def _port(endpoints: Sequence[str], usual: int) -> int:
-    """Where clients connect: the first TCP endpoint's port, the usual one when others than we open it."""
-    found = next((match for match in map(_PORT.match, endpoints) if match), None)
-    return int(found[1]) if found else usual
+        purpose = "set-up as a draft has it"
+        yield Wanted(f"ua-auto-config.{domain}", "CNAME", f"{host}.", purpose, True)
+        digest = digest_record(client_settings(config))
+        yield Wanted(f"_ua-auto-config.{domain}", "TXT", digest, purpose, True)
 
 
 # --- What is published ----------------------------------------------------------------------------
@@ -184,4 +184,10 @@ _COMPARE: dict[str, Callable[[IResolver, Wanted], Awaitable[Found]]] = {
 
 def facts(record: Wanted) -> dict[str, Any]:
     """A record as JSON."""
-    return {"name": record.name, "type": record.kind, "value": record.value, "purpose": record.purpose}
+    return {
+        "name": record.name,
+        "type": record.kind,
+        "value": record.value,
+        "purpose": record.purpose,
+        "optional": record.is_optional,
+    }

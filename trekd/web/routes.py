@@ -149,6 +149,7 @@ _VALUES: dict[tuple[str, tuple[str, ...]], Function] = {
 _LINES: dict[tuple[str, tuple[str, ...]], Streaming] = {
     ("POST", ("accounts",)): lambda does, call: does.accounts.add(call.json()),
     ("POST", ("reindex",)): lambda does, call: does.mail.index_text(call.query.get("address")),
+    ("POST", ("repair",)): lambda does, call: does.mail.repair(call.query.get("address")),
     ("POST", ("check",)): lambda does, call: does.mail.check(call.query.get("address")),
 }
 

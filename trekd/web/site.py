@@ -7,7 +7,7 @@ Bodies are bounded before they are read, nothing of an exception reaches a clien
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.logger import Logger
@@ -42,13 +42,19 @@ _log = Logger()
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>body{{font:1rem/1.5 sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}</style>
-</head><body><h1>{title}</h1><p>{text}</p></body></html>
+</head><body><h1>{title}</h1><p>{text}</p>{links}</body></html>
 """
 
 
-def page(title: str, text: str) -> bytes:
-    """A whole small HTML page; both arguments are plain text."""
-    return _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
+def page(title: str, text: str, links: Sequence[tuple[str, str]] = ()) -> bytes:
+    """
+    A whole small HTML page.
+
+    @param title: plain text, as is C{text}.
+    @param links: target and plain text of each.
+    """
+    more = "".join(f'<p><a href="{html.escape(target)}">{html.escape(name)}</a></p>' for target, name in links)
+    return _PAGE.format(title=html.escape(title), text=html.escape(text), links=more).encode()
 
 
 class BodyTaker(Protocol):
@@ -200,12 +206,19 @@ class ToHTTPS(Resource):
     def render(self, request: Request) -> int:
         """Answer."""
         request.setHeader(b"location", self._origin + request.uri.split(b"\r")[0])
-        answer(request, 301, "Moved", "This site is served over HTTPS only.")
+        # Outlook follows a 302 only.
+        code = 302 if first_segment(request.path).lower() == b"autodiscover" else 301
+        answer(request, code, "Moved", "This site is served over HTTPS only.")
         return NOT_DONE_YET
 
 
 class StatusPage(Resource):
-    """C{/}: that the host works, and nothing that helps a stranger."""
+    """
+    C{/}: that the host works, and nothing that helps a stranger.
+
+    @ivar links: what the page leads to, target and text.
+    @ivar any_case: what is below, by first segments in lower case that programs write in any case.
+    """
 
     def __init__(self, hostname: str, dav: TakingResource | None = None) -> None:
         """
@@ -213,11 +226,13 @@ class StatusPage(Resource):
         """
         super().__init__()
         self._dav = dav
-        self._body = page(hostname, "This is a TrekMail mail host, and it is working.")
+        self._hostname = hostname
+        self.any_case: dict[bytes, IResource] = {}
+        self.links: list[tuple[str, str]] = []
 
     def getChild(self, path: bytes, request: Request) -> IResource:
         """The page itself for C{/}, 404 below."""
-        return self if path == b"" else Missing()
+        return self if path == b"" else self.any_case.get(path.lower()) or Missing()
 
     def render(self, request: Request) -> int:
         """Show the page."""
@@ -229,14 +244,15 @@ class StatusPage(Resource):
             answer(request, 405, "Method not allowed", "This page can only be read.")
             return NOT_DONE_YET
         request.setHeader(b"content-type", b"text/html; charset=utf-8")
-        request.setHeader(b"content-length", b"%d" % len(self._body))
+        body = page(self._hostname, "This is a TrekMail mail host, and it is working.", self.links)
+        request.setHeader(b"content-length", b"%d" % len(body))
         if request.method == b"GET":
-            request.write(self._body)
+            request.write(body)
         request.finish()
         return NOT_DONE_YET
 
 
-class _Folder(Resource):
+class Folder(Resource):
     """A path level without a page of its own."""
 
     def getChild(self, path: bytes, request: Request) -> IResource:
@@ -327,7 +343,7 @@ def public_site(
     @param dav: calendars, contacts and files.
     """
     root = StatusPage(hostname, dav)
-    well_known = _Folder()
+    well_known = Folder()
     for name in (b"caldav", b"carddav"):
         well_known.putChild(name, Redirect(b"/dav/"))
     well_known.putChild(b"mta-sts.txt", Text(sts_policy))

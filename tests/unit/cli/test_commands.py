@@ -356,6 +356,22 @@ def test_faults_of_the_store_have_status_1(trekctl: Shell) -> None:
     assert trekctl.out == "alice@example.com: INBOX: total is 5, counted 4\n1 accounts checked, 1 with faults\n"
 
 
+@pytest.mark.parametrize(("line", "status"), [("mended: x", OK), ("lost: x", FAILED), ("left: x", FAILED)])
+def test_a_repair_fails_where_something_is_lost_or_left(trekctl: Shell, line: str, status: int) -> None:
+    trekctl.add("alice@example.com")
+    store = now(trekctl.host.store.open("alice@example.com"))
+
+    async def mending() -> tuple[str, ...]:
+        return ("mended: y", line)
+
+    store.repair = mending
+    trekctl.host.store.open = lambda principal, quota=0: given(store)
+    trekctl("check", "--repair", status=status)
+    assert trekctl.out == (
+        f"alice@example.com: mended: y\nalice@example.com: {line}\n1 accounts checked, 1 with faults\n"
+    )
+
+
 async def given(value: Any) -> Any:
     return value
 

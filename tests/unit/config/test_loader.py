@@ -122,6 +122,8 @@ def test_the_documented_complaint_is_word_for_word() -> None:
         ('[[tls.sni]]\nnames = []\ncertificate = "c"\nkey = "k"\n', "[[tls.sni]] names = []: names no host"),
         ('[queue]\nretry_first = "9h"\n', '[queue] retry_first = "9h": more than retry_max'),
         ('[limits]\ntrusted_networks = ["10.0.0.1/8"]\n', "must be an IP network"),
+        ("[plugins.People]\na = 1\n", "t.toml:7: [plugins.People]: must have a lower-case name"),
+        ("[plugins]\na = 1\n", "t.toml:8: [plugins] a = 1: must be a section: [plugins.a]"),
         ('[log]\n"a\\nb" = 1\n', 't.toml:8: [log] "a\\nb": unknown key'),
         ("[server]\n", "t.toml:7: "),
     ],
@@ -129,6 +131,13 @@ def test_the_documented_complaint_is_word_for_word() -> None:
 def test_a_mistake_is_named_with_its_place(extra: str, complaint: str) -> None:
     complaints = _of(extra)
     assert any(complaint in each for each in complaints), complaints
+
+
+def test_settings_of_plugins_are_taken_as_they_are() -> None:
+    plugins = load(MINIMAL + '[plugins.people]\nfile = "/p.json"\nnames = ["a", 1]\n', "t").plugins
+    assert {name: dict(keys) for name, keys in plugins.items()} == {"people": {"file": "/p.json", "names": ["a", 1]}}
+    with pytest.raises(TypeError):
+        plugins["people"]["file"] = "/other"  # type: ignore[index]
 
 
 def test_one_mistake_gives_one_complaint() -> None:

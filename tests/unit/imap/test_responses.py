@@ -81,3 +81,10 @@ def test_our_own_faults_say_nothing(error: Exception) -> None:
 def test_what_the_client_sent_is_not_echoed() -> None:
     """A rule's name is ours; line ends in it would be another line."""
     assert answer(errors.SyntaxFault("a\r\n* BYE")).text == b"Syntax error: expected a??* BYE"
+
+
+@pytest.mark.parametrize("url", [b"", b"a]b", b'a"b', b"a b", b"a\r\nb LOGOUT", b"a\x00", "ä".encode(), b"x" * 1001])
+def test_a_url_is_repeated_only_where_it_is_harmless(url: bytes) -> None:
+    """RFC 4469 §4.1, §5: url-resp-text."""
+    assert bytes(answer(errors.BadURL(b"/x/;UID=1"))).startswith(b'NO [BADURL "/x/;UID=1"] ')
+    assert bytes(answer(errors.BadURL(url))) == b"NO A URL names nothing that can be appended"

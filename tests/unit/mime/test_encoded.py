@@ -4,13 +4,15 @@ Encoded words, charsets and transfer encodings.
 
 from __future__ import annotations
 
+import base64
 import encodings
 import encodings.aliases
+import quopri
 import random
 
 import pytest
 
-from trekd.mime.encoded import codec, decode, decode_words, transfer_decoded
+from trekd.mime.encoded import LONG_PIECE, codec, decode, decode_words, transfer_decoded, transfer_decoded_pieces
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,17 @@ def test_only_charsets_are_codecs() -> None:
 def test_base64(octets: bytes, content: bytes) -> None:
     """RFC 2045 §6.8: foreign octets are ignored; what is cut off is lost, no more."""
     assert transfer_decoded(octets, b"base64") == content
+
+
+@pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable", b"8bit"])
+def test_a_long_body_in_pieces_is_the_same(encoding: bytes) -> None:
+    """Lines, escapes and groups of four that lie across the pieces."""
+    content = random.Random(3516).randbytes(LONG_PIECE)
+    coded = {
+        b"base64": base64.encodebytes(content),
+        b"quoted-printable": quopri.encodestring(content),
+        b"8bit": content,
+    }[encoding]
+    assert b"".join(transfer_decoded_pieces(coded, encoding)) == transfer_decoded(coded, encoding)
+    for octets in (b"", b"aGVsbG8=", b"aGVsbG8", b"====", b"a*G*V*sbG8=", b"=\r\n=41=", b"\r\n" * 10):
+        assert b"".join(transfer_decoded_pieces(octets, encoding)) == transfer_decoded(octets, encoding)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from trekd.errors import UnknownEncoding
 from trekd.mime.scanner import scan
 from trekd.mime.sections import Section, cut, cut_header, decoded
 
@@ -48,6 +49,17 @@ def test_parts() -> None:
     assert decoded(OCTETS, PARTS, (1,)) == b"hello"
     assert decoded(OCTETS, PARTS, (2,)) == INNER_HEADER + INNER_BODY
     assert decoded(OCTETS, PARTS, ()) == OCTETS
+    assert decoded(OCTETS, PARTS, (4,)) is None
+
+
+@pytest.mark.parametrize("encoding", [b"x-uuencode", b"base32"])
+def test_unknown_transfer_encoding(encoding: bytes) -> None:
+    """RFC 3516 §4.3; of the whole message nothing is decoded."""
+    octets = b"Content-Transfer-Encoding: " + encoding + b"\r\n\r\nabc"
+    parts = scan(octets).parts
+    assert decoded(octets, parts, ()) == octets
+    with pytest.raises(UnknownEncoding):
+        decoded(octets, parts, (1,))
 
 
 def test_messages_inside() -> None:

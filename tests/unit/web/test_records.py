@@ -60,6 +60,12 @@ def test_services_are_those_that_listen() -> None:
     assert ("autoconfig.example.com", "CNAME") not in other
 
 
+def test_what_only_a_draft_asks_for_need_not_be_there() -> None:
+    found = {each.name: each for each in wanted(config(), "example.com", [], POLICY) if each.is_optional}
+    assert sorted(found) == ["_ua-auto-config.example.com", "ua-auto-config.example.com"]
+    assert found["ua-auto-config.example.com"].value == "mail.example.net."
+
+
 def test_exchangers_of_the_configuration_and_no_policy() -> None:
     found = wanted(
         config('[mta_sts]\nmode = "none"\nexchangers = ["mx1.example.net", "mx2.example.net"]\n'), "a.b", [], POLICY

@@ -305,6 +305,13 @@ class MailRoutesTests(RoutesCase):
         self.assertEqual(checked, [{"account": "alice@example.com", "complaints": []}])
         self.refused(404, "no-such-account", "POST", "check", address="zoe@example.com")
 
+    def test_repair_one_or_all(self) -> None:
+        self.ask("POST", "mail/alice@example.com/messages", END)
+        expected = [{"account": "alice@example.com", "complaints": []}]
+        self.assertEqual(self.lines("POST", "repair"), expected)
+        self.assertEqual(self.lines("POST", "repair", address="alice@example.com"), expected)
+        self.refused(404, "no-such-account", "POST", "repair", address="zoe@example.com")
+
     def test_text_is_indexed_anew_of_one_or_all(self) -> None:
         for name in ("alice", "bob"):
             self.ask("POST", f"mail/{name}@example.com/messages", END)

@@ -4,34 +4,11 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.task import Clock
-from twisted.internet.testing import StringTransport
 from twisted.logger import capturedLogs
 from twisted.web.resource import Resource
 
+from tests.fakes.website import ask, request
 from trekd.web.site import MAX_BODY, HTTPSite, public_site, redirect_site
-
-
-class Transport(StringTransport):
-    """A transport that can be dropped."""
-
-    def abortConnection(self) -> None:
-        self.abort_seen = True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        pass
-
-
-def ask(site: HTTPSite, *requests: bytes) -> tuple[bytes, Transport]:
-    transport = Transport()
-    channel = site.buildProtocol(None)
-    channel.makeConnection(transport)
-    for octets in requests:
-        channel.dataReceived(octets)
-    return transport.value(), transport
-
-
-def request(method: bytes, path: bytes, *headers: bytes) -> bytes:
-    return b"\r\n".join((method + b" " + path + b" HTTP/1.1", b"Host: mail.example.com", *headers, b"", b""))
 
 
 @pytest.fixture
@@ -121,6 +98,12 @@ def test_plain_http_only_redirects() -> None:
     answer, _ = ask(redirect_site("mail.example.com", Clock()), request(b"GET", b"/dav/?a=b"))
     assert answer.startswith(b"HTTP/1.1 301 ")
     assert b"\r\nlocation: https://mail.example.com/dav/?a=b\r\n" in answer.lower()
+
+
+def test_outlook_is_redirected_by_the_only_status_it_follows() -> None:
+    answer, _ = ask(redirect_site("mail.example.com", Clock()), request(b"GET", b"/Autodiscover/Autodiscover.xml"))
+    assert answer.startswith(b"HTTP/1.1 302 ")
+    assert b"\r\nlocation: https://mail.example.com/autodiscover/autodiscover.xml\r\n" in answer.lower()
 
 
 def test_a_line_without_end_ends_the_connection(site: HTTPSite) -> None:

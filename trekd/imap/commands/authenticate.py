@@ -101,6 +101,7 @@ async def _respond(session: Session, challenge: bytes) -> bytes:
         raise event.fault
     if not isinstance(event, ContinuationLine):
         raise SyntaxFault("SASL response")
+    # A command in the place of a response is no base64 (quirk logout-in-exchange).
     response = sasl_response(event.octets)
     if response is None:
         raise _Cancelled

@@ -11,14 +11,22 @@ from functools import partial
 from trekd.errors import Unavailable
 from trekd.imap.enabled import Enabled
 from trekd.imap.grammar.commands import Fetch
-from trekd.imap.grammar.fetch import BodySection, FetchAttribute, FetchItem, SectionKind
+from trekd.imap.grammar.fetch import (
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchAttribute,
+    FetchItem,
+    Preview,
+    SectionKind,
+)
 from trekd.imap.grammar.writing import EMAIL_PREFIX
 from trekd.imap.responses import EXPUNGE_ISSUED
 from trekd.imap.selected import Positions, SelectedMailbox, intersected
 from trekd.imap.session import Session
 from trekd.imap.wire import send_listing
-from trekd.mime.sections import Section, field_cutter, locate
-from trekd.store.interfaces import Column, Extract, FlagOperation, LineTemplate
+from trekd.mime.sections import Section, decoded_entity, field_cutter, locate, locate_entity
+from trekd.store.interfaces import Column, Extract, FlagOperation, Form, LineTemplate
 from trekd.values import SEEN, ModSeq
 
 _COLUMNS = {
@@ -97,7 +105,7 @@ def with_flags(attributes: tuple[FetchAttribute, ...], enabled: Enabled) -> tupl
 def _sets_seen(selected: SelectedMailbox, attributes: tuple[FetchAttribute, ...]) -> bool:
     if selected.read_only:
         return False
-    return any(isinstance(attribute, BodySection) and not attribute.peek for attribute in attributes)
+    return any(isinstance(attribute, BodySection | BinarySection) and not attribute.peek for attribute in attributes)
 
 
 async def _set_seen(session: Session, positions: Positions) -> bool:
@@ -131,15 +139,23 @@ def template_items(attributes: tuple[FetchAttribute, ...]) -> tuple[bytes | Colu
             before = b" "
             continue
         opening = _PARENTHESISED.get(attribute)
-        items += [before + label + (opening or b" "), _item(attribute)]
+        items += [before + label + (opening or b" "), template_item(attribute)]
         before = b") " if opening else b" "
     items.append(before.rstrip(b" ") + b")\r\n")
     return tuple(items)
 
 
-def _item(attribute: FetchAttribute) -> Column | Extract:
+def template_item(attribute: FetchAttribute) -> Column | Extract:
+    """The value of an attribute that is not a constant."""
     if isinstance(attribute, FetchItem):
         return _COLUMNS[attribute]
+    if isinstance(attribute, Preview):
+        return Column.PREVIEW_LAZY if attribute.lazy else Column.PREVIEW
+    if isinstance(attribute, BinarySize):
+        return _decoded(attribute.path, Form.SIZE)
+    if isinstance(attribute, BinarySection):
+        window = attribute.partial
+        return _decoded(attribute.path, Form.BINARY, None if window is None else (window.origin, window.length))
     column = _WHOLE.get(attribute.kind)
     if column is not None and not attribute.path and attribute.partial is None:
         return column
@@ -147,7 +163,7 @@ def _item(attribute: FetchAttribute) -> Column | Extract:
 
 
 def _extract(attribute: BodySection) -> Extract:
-    """What the store cuts out of each message; nothing past its end (quirk C{partial-past-end})."""
+    """What the store cuts out of each message; nothing past its end (quirks C{partial-past-end}, C{chunks})."""
     section = Section(
         attribute.path,
         attribute.kind.value.decode(),
@@ -161,3 +177,13 @@ def _extract(attribute: BodySection) -> Extract:
         partial=(window.origin, window.length) if window is not None else None,
     )
 
+
+def _decoded(path: tuple[int, ...], form: Form, window: tuple[int, int] | None = None) -> Extract:
+    """
+    A part without its transfer encoding (RFC 3516 §4.2), of which C{window} is cut.
+
+    Deviates from RFC 3516 §6: C{BODY[]} and BODYSTRUCTURE of a message that was appended with NUL are of the message as
+    it is, for signatures would not stand what another encoding changes.
+    """
+    decode = partial(decoded_entity, path)
+    return Extract(partial(locate_entity, path), partial=window, decode=decode, form=form)

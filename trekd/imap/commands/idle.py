@@ -17,7 +17,8 @@ async def idle(session: Session, command: Idle) -> bytes:
     """
     Announce what happens as it happens, until the client ends it.
 
-    Between announcements the session holds nothing of the store.
+    Between announcements the session holds nothing of the store.  Commands in one packet with DONE follow its OK
+    (quirk C{done-with-commands}).
     """
     wire = session.wire
     wire.reader.expect_line()

@@ -63,6 +63,7 @@ ROWS: dict[type[grammar.Command], Row] = {
     grammar.GetMetadata: Row(AFTER_LOGIN, "RFC 5464 §4.2", metadata.get_metadata),
     grammar.SetMetadata: Row(AFTER_LOGIN, "RFC 5464 §4.3", metadata.set_metadata),
     grammar.Append: Row(AFTER_LOGIN, "RFC 3501 §6.3.11", append.append),
+    grammar.Replace: Row(SELECTED, "RFC 8508 §3", append.replace),
     grammar.Idle: Row(AFTER_LOGIN, "RFC 2177 §3", idle.idle),
     grammar.Notify: Row(AFTER_LOGIN, "RFC 5465 §3.1", notify.notify),
     grammar.Check: Row(SELECTED, "RFC 3501 §6.4.1", noop.check),

@@ -8,8 +8,9 @@ Entry points:
     C{refuse_literal}, C{abandon_append}, C{take_rest}, C{is_full}; C{command_tag(fragments)} is whose answer
     a broken command gets.
   - L{parsing<trekd.imap.grammar.parsing>}: C{parse_command(fragments, ParseOptions())} makes the value of
-    C{CommandOctets}; C{parse_append}, C{parse_append_message}, C{parse_append_end} read what stands around
-    the messages of APPEND; C{sasl_response(line)} reads a C{ContinuationLine} of AUTHENTICATE.
+    C{CommandOctets}; C{sasl_response(line)} reads a C{ContinuationLine} of AUTHENTICATE.
+  - L{append<trekd.imap.grammar.append>}: C{parse_append}, C{parse_append_piece}, C{parse_append_end} read what stands
+    around the messages of APPEND and REPLACE; L{urls<trekd.imap.grammar.urls>}: C{parse_url}.
   - L{commands<trekd.imap.grammar.commands>}, L{fetch<trekd.imap.grammar.fetch>},
     L{search<trekd.imap.grammar.search>}: one value class per command, what FETCH and what SEARCH ask for.
   - L{sequence<trekd.imap.grammar.sequence>}: C{SequenceSet}, resolved against counts and arrays of UIDs;

@@ -6,7 +6,17 @@ from __future__ import annotations
 
 import re
 
-from trekd.imap.grammar.fetch import MACROS, BodySection, FetchAttribute, FetchItem, Partial, SectionKind
+from trekd.imap.grammar.fetch import (
+    MACROS,
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchAttribute,
+    FetchItem,
+    Partial,
+    Preview,
+    SectionKind,
+)
 from trekd.imap.grammar.tokens import Cursor
 from trekd.imap.grammar.writing import astring
 
@@ -17,6 +27,9 @@ _SECTION = re.compile(
     re.IGNORECASE,
 )
 """section-spec = section-msgtext / (section-part ["." section-text])"""
+_BINARY = re.compile(rb"\[([1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*+|)\]")
+"""section-binary = "[" [section-part] "]" (RFC 3516 §7)"""
+_LAZY = re.compile(rb" \(LAZY(?: LAZY)*+\)", re.IGNORECASE)
 _PARTIAL = re.compile(rb"<([0-9]{1,19})\.([0-9]{1,19})>")
 """partial = "<" number64 "." nz-number64 ">" (RFC 9051 §9)"""
 _FIELD_NAME = re.compile(rb"[!-9;-~]+")
@@ -32,10 +45,11 @@ _NAMED: dict[bytes, FetchAttribute] = {
     b"RFC822": _whole(b"RFC822", SectionKind.ALL, False),
     b"RFC822.HEADER": _whole(b"RFC822.HEADER", SectionKind.HEADER, True),
     b"RFC822.TEXT": _whole(b"RFC822.TEXT", SectionKind.TEXT, False),
-    # RFC 1730 §6.4.5, still seen on the wire.
+    # RFC 1730 §6.4.5, still seen on the wire (quirk rfc822-peek).
     b"RFC822.PEEK": _whole(b"RFC822", SectionKind.ALL, True),
     b"RFC822.TEXT.PEEK": _whole(b"RFC822.TEXT", SectionKind.TEXT, True),
 }
+_BINARIES = frozenset((b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE"))
 _SECTIONED = {b"BODY": False, b"BODY.PEEK": True}
 
 
@@ -56,6 +70,10 @@ def _fetch_att(cursor: Cursor, name: bytes) -> FetchAttribute:
     """One attribute, the cursor behind its name."""
     if name in _SECTIONED and cursor.peek() == b"[":
         return _body_section(cursor, _SECTIONED[name])
+    if name in _BINARIES:
+        return _binary(cursor, name)
+    if name == b"PREVIEW":
+        return _preview(cursor)
     attribute = _NAMED.get(name)
     if attribute is None:
         cursor.fail("fetch-att")
@@ -78,6 +96,26 @@ def _body_section(cursor: Cursor, peek: bool) -> BodySection:
     cursor.expect(b"]")
     partial = _partial(cursor) if cursor.peek() == b"<" else None
     return BodySection(path, kind, fields, peek, partial, _label(path, kind, fields, partial))
+
+
+def _binary(cursor: Cursor, name: bytes) -> BinarySection | BinarySize:
+    """"BINARY" [".PEEK"] section-binary [partial] / "BINARY.SIZE" section-binary (RFC 3516 §7)"""
+    found = cursor.match(_BINARY, "section-binary")
+    path = tuple(map(int, found[1].split(b"."))) if found[1] else ()
+    section = b"[" + b".".join(b"%d" % part for part in path) + b"]"
+    if name == b"BINARY.SIZE":
+        return BinarySize(path, name + section)
+    partial = _partial(cursor) if cursor.peek() == b"<" else None
+    origin = b"<%d>" % partial.origin if partial else b""
+    return BinarySection(path, name == b"BINARY.PEEK", partial, b"BINARY" + section + origin)
+
+
+def _preview(cursor: Cursor) -> Preview:
+    """"PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"], preview-mod = "LAZY" (RFC 8970 §6)"""
+    if not cursor.test(_LAZY):
+        return Preview(lazy=False)
+    cursor.match(_LAZY, "preview-mod")
+    return Preview(lazy=True)
 
 
 def _header_fld_name(cursor: Cursor) -> str:

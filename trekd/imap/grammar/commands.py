@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import enum
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from trekd.imap.grammar.fetch import FetchAttribute
 from trekd.imap.grammar.metadata import MetadataOptions
@@ -323,7 +323,7 @@ class SetQuota(Command):
 @dataclass(frozen=True, slots=True)
 class AppendMessage:
     """
-    What goes before one message's literal in APPEND (RFC 3501 §6.3.11).
+    A message of APPEND begins (RFC 3501 §6.3.11).
 
     @ivar flags: without those that no client can set.
     @ivar internal_date: with the client's zone, C{None} for the time of arrival.
@@ -334,15 +334,69 @@ class AppendMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageURL:
+    """
+    The octets that a URL names come next in the message (RFC 4469 §3).
+
+    @ivar url: as sent.
+    """
+
+    url: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageComplete:
+    """All parts of the message came (RFC 4469 §5)."""
+
+
+AppendStep: TypeAlias = AppendMessage | MessageURL | MessageComplete
+
+
+class LiteralUse(enum.Enum):
+    """What a literal of APPEND is."""
+
+    MESSAGE = "a message"
+    TEXT = "a part of one"
+    URL = "the URL of a part"
+
+
+@dataclass(frozen=True, slots=True)
+class AppendPiece:
+    """
+    What stands before a literal of APPEND, or behind its last one.
+
+    @ivar literal: what the literal is that comes next, C{None} at the command's end.
+    """
+
+    steps: tuple[AppendStep, ...]
+    literal: LiteralUse | None
+
+
+@dataclass(frozen=True, slots=True)
 class Append(Command):
     """
-    APPEND up to the octets of its first message (RFC 3501 §6.3.11, RFC 3502 §6.3.11); further messages
-    follow as L{AppendMessage}.
+    APPEND up to the octets of its first message (RFC 3501 §6.3.11, RFC 3502 §6.3.11); further pieces follow each
+    literal.
+
+    @ivar piece: of one message or more; its first step is an L{AppendMessage}.
     """
 
     name = "APPEND"
     mailbox: MailboxName
-    message: AppendMessage
+    piece: AppendPiece
+
+
+@dataclass(frozen=True, slots=True)
+class Replace(Append):
+    """
+    REPLACE and UID REPLACE up to the octets of the message (RFC 8508 §3).
+
+    @ivar replaced: one number, or C{*}.
+    """
+
+    name = "REPLACE"
+    replaced: SequenceSet
+    uid: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 
 class FetchItem(enum.Enum):
@@ -80,7 +80,42 @@ class BodySection:
     label: bytes
 
 
-FetchAttribute: TypeAlias = FetchItem | BodySection
+@dataclass(frozen=True, slots=True)
+class BinarySection:
+    """
+    A part without its transfer encoding: C{BINARY[section]<partial>}, C{BINARY.PEEK[...]} (RFC 3516 §4.2).
+
+    @ivar path: as of L{BodySection}, likewise C{peek} and C{label}.
+    @ivar partial: the range of the decoded octets asked for.
+    """
+
+    path: tuple[int, ...]
+    peek: bool
+    partial: Partial | None
+    label: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BinarySize:
+    """How long C{BINARY[section]} is: C{BINARY.SIZE[section]} (RFC 3516 §4.2)."""
+
+    path: tuple[int, ...]
+    label: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """
+    The beginning of the text (RFC 8970 §3.1).
+
+    @ivar lazy: only where it is known already (RFC 8970 §4.1).
+    """
+
+    label: ClassVar[bytes] = b"PREVIEW"
+    lazy: bool
+
+
+FetchAttribute: TypeAlias = FetchItem | BodySection | BinarySection | BinarySize | Preview
 
 MACROS: dict[bytes, tuple[FetchAttribute, ...]] = {
     b"ALL": (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE, FetchItem.ENVELOPE),

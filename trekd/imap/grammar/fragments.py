@@ -23,7 +23,7 @@ _LITERAL = re.compile(rb"\{([0-9]{1,32})(\+?)\}\Z")
 """literal = "{" number ["+"] "}" CRLF *CHAR8 (RFC 7888 §8); literal8 has "~" before it (RFC 4466 §3)."""
 _MARKER_ROOM = 40
 
-_APPEND = re.compile(rb"[^ ]+ APPEND ", re.IGNORECASE)
+_APPEND = re.compile(rb"[^ ]+ (?:APPEND|(?:UID )?REPLACE [^ ]+) ", re.IGNORECASE)
 
 _TAG = re.compile(rb'([!#$&\',\-./0-9:;<=>?@A-Z\[\]^_`a-z|}~]+)(?: |\Z)')
 """tag = 1*<any ASTRING-CHAR except "+">"""
@@ -99,7 +99,7 @@ class AppendEnded:
     """
     The end of an APPEND whose messages were all accepted.
 
-    @ivar rest: what stood after the last literal; see L{trekd.imap.grammar.parsing.parse_append_end}.
+    @ivar rest: what stood after the last literal; see L{trekd.imap.grammar.append.parse_append_end}.
     """
 
     rest: bytes

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from trekd.errors import LimitExceeded, SyntaxFault, UnknownCommand
 from trekd.imap.grammar import commands
+from trekd.imap.grammar.append import append, replace
 from trekd.imap.grammar.attributes import fetch_attributes
 from trekd.imap.grammar.commands import Command
 from trekd.imap.grammar.criteria import DEFAULT_CODEC, charset_codec, search_keys
@@ -22,7 +23,7 @@ from trekd.imap.grammar.metadata import read_get, read_set
 from trekd.imap.grammar.modifiers import fetch_modifiers, select_parameters, store_modifier
 from trekd.imap.grammar.notify import read_wishes
 from trekd.imap.grammar.tokens import Cursor, ParseOptions
-from trekd.values import SPECIAL_USES, Flag, MailboxName
+from trekd.values import SPECIAL_USES, MailboxName
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 """base64 = *(4base64-char) [base64-terminal], the length checked besides"""
@@ -40,7 +41,7 @@ _ID_VALUE = 1024
 
 def parse_command(fragments: tuple[bytes, ...], options: ParseOptions) -> Command:
     """
-    Read a whole command but APPEND (RFC 3501 §9, command).
+    Read a whole command, but of APPEND and REPLACE those with a literal (RFC 3501 §9, command).
 
     @param fragments: as in L{trekd.imap.grammar.fragments.CommandOctets}.
     @raise UnknownCommand: there is no command of that name.
@@ -53,43 +54,6 @@ def parse_command(fragments: tuple[bytes, ...], options: ParseOptions) -> Comman
     tag = cursor.tag()
     cursor.sp()
     return _dispatch(_COMMANDS, cursor, tag)
-
-
-def parse_append(fragments: tuple[bytes, ...], options: ParseOptions) -> commands.Append:
-    """
-    Read APPEND up to its first message's literal.
-
-    @param fragments: as in the first L{trekd.imap.grammar.fragments.MessageOffered}.
-    @raise SyntaxFault: as L{parse_command}.
-    @raise BadMailboxName: as L{parse_command}.
-    """
-    cursor = Cursor(fragments, options)
-    tag = cursor.tag()
-    cursor.sp()
-    cursor.choice(frozenset({"APPEND"}), "APPEND")
-    cursor.sp()
-    mailbox = cursor.mailbox()
-    return commands.Append(tag, mailbox, _append_message(cursor))
-
-
-def parse_append_message(fragments: tuple[bytes, ...], options: ParseOptions) -> commands.AppendMessage:
-    """
-    Read what stands before a further message of one APPEND (RFC 3502 §6.3.11).
-
-    @param fragments: as in the second and later L{trekd.imap.grammar.fragments.MessageOffered}.
-    @raise SyntaxFault: it is malformed.
-    """
-    return _append_message(Cursor(fragments, options))
-
-
-def parse_append_end(rest: bytes) -> None:
-    """
-    Make sure that nothing stands after APPEND's last message.
-
-    @raise SyntaxFault: something does.
-    """
-    if rest.strip(b" "):
-        raise SyntaxFault("CRLF")
 
 
 def sasl_response(line: bytes) -> bytes | None:
@@ -131,29 +95,6 @@ def _one_mailbox(made: Callable[[bytes, MailboxName], Command]) -> _Arguments:
         return made(tag, cursor.mailbox())
 
     return read
-
-
-def _append(cursor: Cursor, tag: bytes) -> Command:
-    """APPEND that comes as a whole command never announced its message."""
-    cursor.sp()
-    cursor.mailbox()
-    cursor.fail("literal")
-
-
-def _append_message(cursor: Cursor) -> commands.AppendMessage:
-    """append-message = [SP flag-list] [SP date-time] SP literal"""
-    cursor.sp()
-    flags: tuple[Flag, ...] = ()
-    moment = None
-    if cursor.peek() == b"(":
-        flags = cursor.flag_list()
-        cursor.sp()
-    if cursor.peek() == b'"':
-        moment = cursor.date_time()
-        cursor.sp()
-    if cursor.peek():
-        cursor.fail("literal")
-    return commands.AppendMessage(flags, moment)
 
 
 def _authenticate(cursor: Cursor, tag: bytes) -> Command:
@@ -382,12 +323,13 @@ _UID_COMMANDS: dict[str, _Arguments] = {
     "EXPUNGE": _uid_expunge,
     "FETCH": lambda cursor, tag: _fetch(cursor, tag, uid=True),
     "MOVE": lambda cursor, tag: _move(cursor, tag, uid=True),
+    "REPLACE": lambda cursor, tag: replace(cursor, tag, uid=True),
     "SEARCH": lambda cursor, tag: _search(cursor, tag, uid=True),
     "STORE": lambda cursor, tag: _store(cursor, tag, uid=True),
 }
 
 _COMMANDS: dict[str, _Arguments] = {
-    "APPEND": _append,
+    "APPEND": append,
     "AUTHENTICATE": _authenticate,
     "CAPABILITY": _bare(commands.Capability),
     "CHECK": _bare(commands.Check),
@@ -415,6 +357,7 @@ _COMMANDS: dict[str, _Arguments] = {
     "NOOP": _bare(commands.Noop),
     "NOTIFY": _notify,
     "RENAME": _rename,
+    "REPLACE": replace,
     "SEARCH": _search,
     "SELECT": _select,
     "SETMETADATA": _set_metadata,

@@ -289,7 +289,8 @@ class Cursor:
         flag = "\\Answered" / "\\Flagged" / "\\Deleted" / "\\Seen" / "\\Draft" / flag-keyword / flag-extension
 
         @return: C{None} for C{\\Recent} and for system flags of the future, which nobody can set; a
-            change of a flag that is not permanent is ignored (RFC 3501 §7.1, PERMANENTFLAGS).
+            change of a flag that is not permanent is ignored (RFC 3501 §7.1, PERMANENTFLAGS; quirk
+            C{found-at-once}).
         """
         backslash = "\\" if self.skip(b"\\") else ""
         text = backslash + self.atom()

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from zope.interface import implementer
 
-from trekd.errors import LimitReached, NotPermitted
+from trekd.errors import LimitReached, NoSuchMessage, NotPermitted
 from trekd.store.collections import ICollections
 from trekd.store.feed import ChangeFeed
 from trekd.store.interfaces import (
@@ -226,6 +226,26 @@ class MemoryAccount:
             self._publish(mailbox)
         return Appended(mailbox.id, mailbox.uid_validity, uids)
 
+    async def replace(self, mailbox: MailboxId, uid: UID, name: MailboxName, message: NewMessage) -> Appended:
+        """Add a message and remove another in one step."""
+        self._account().named(name)
+        whole = await whole_message(message)
+        account = self._account()
+        target = account.named(name)
+        source = account.by_id.get(mailbox)
+        old = source.messages.get(uid) if source is not None else None
+        if source is None or old is None:
+            raise NoSuchMessage
+        email = Email(whole, self._store.reader.scan(whole), EmailId(token_hex(16)))
+        account.require_space(email.size - old.size)
+        account.require_keywords(target, message.flags)
+        now = self._moment()
+        source.take((old,), account.next_modseq())
+        added = target.add(email, message.flags, message.internal_date or now, now, account.next_modseq())
+        for changed in {source, target}:
+            self._publish(changed)
+        return Appended(target.id, target.uid_validity, array("I", (added,)))
+
     async def copy(self, view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Copied:
         """Copy messages, all or none."""
         account = self._account()
@@ -302,6 +322,10 @@ class MemoryAccount:
     async def check(self) -> tuple[str, ...]:
         """One line for each invariant that does not hold."""
         return complaints(self._account())
+
+    async def repair(self) -> tuple[str, ...]:
+        """Nothing can be damaged."""
+        return tuple(f"left: {line}" for line in complaints(self._account()))
 
     # How it is done
 

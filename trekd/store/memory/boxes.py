@@ -34,7 +34,7 @@ class Limits:
     Counts that the configuration bounds.
 
     @ivar mailboxes: of one account; as many names may be subscribed.
-    @ivar keywords: in use in one mailbox.
+    @ivar keywords: in use in one mailbox; 0 is no limit.
     @ivar collections: of one account.
     """
 
@@ -148,6 +148,8 @@ class Message:
                 return facts.bodystructure
             case Column.BODY:
                 return facts.body
+            case Column.PREVIEW | Column.PREVIEW_LAZY:
+                return facts.preview
             case Column.OCTETS:
                 return literal(self.email.octets)
             case Column.HEADER:
@@ -387,8 +389,9 @@ class Account:
         """
         @raise LimitReached: with these flags the mailbox would have too many keywords.
         """
-        fresh = {flag for flag in flags if flag.is_keyword} - mailbox.tally.keywords.keys()
-        if fresh and len(mailbox.tally.keywords) + len(fresh) > self.limits.keywords:
+        most = self.limits.keywords
+        fresh = {flag for flag in flags if flag.is_keyword} - mailbox.tally.keywords.keys() if most else None
+        if fresh and len(mailbox.tally.keywords) + len(fresh) > most:
             raise LimitReached("keywords")
 
     def require_room(self, names: int) -> None:

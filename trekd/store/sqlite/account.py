@@ -16,12 +16,13 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from trekd.errors import NoSuchMailbox
+from trekd.errors import NoSuchMailbox, Unavailable
 from trekd.store.collections import ICollections
 from trekd.store.feed import ChangeFeed
 from trekd.store.interfaces import (
     NO_MAILBOX,
     Appended,
+    Column,
     Copied,
     FlagOperation,
     IAccountStore,
@@ -35,7 +36,7 @@ from trekd.store.interfaces import (
     Selection,
 )
 from trekd.store.naming import listing_order
-from trekd.store.sqlite import entries, hierarchy, mailboxes, transfer
+from trekd.store.sqlite import entries, hierarchy, mailboxes, previews, transfer
 from trekd.store.sqlite.arrival import Arrivals
 from trekd.store.sqlite.batches import Append, Committed, Operation
 from trekd.store.sqlite.check import complaints
@@ -45,6 +46,7 @@ from trekd.store.sqlite.flagging import Wanted, change_flags
 from trekd.store.sqlite.listing import Rendering
 from trekd.store.sqlite.paths import AccountFiles
 from trekd.store.sqlite.queue import Workshop, WriteQueue
+from trekd.store.sqlite.repair import repair
 from trekd.store.sqlite.search import Search
 from trekd.store.sqlite.selecting import (
     Opened,
@@ -97,6 +99,7 @@ class SQLiteAccount:
         self._queue = WriteQueue(files, surroundings.shop, self._committed)
         self._states: States | None = None
         self._latest = Committed(())
+        self._has_previews = False
         desk = Desk(self._read_now, self._submit, surroundings.require_open)
         self._collections = SQLiteCollections(files, surroundings.shop, desk)
 
@@ -218,6 +221,8 @@ class SQLiteAccount:
         self._around.require_open()
         if self._files.removed:
             return
+        if Column.PREVIEW in template.items:
+            await self._make_previews(view, positions)
         rendering = Rendering(view, positions, template, self._files)
         under_way: Deferred[tuple[list[Listing], bool]] | None = self._read(rendering.read)
         try:
@@ -231,6 +236,22 @@ class SQLiteAccount:
                 rendering.close()
             else:
                 under_way.addBoth(lambda _: rendering.close())
+
+    async def _make_previews(self, view: MailboxView, positions: tuple[range, ...]) -> None:
+        """Store the previews that are missing; where that is not possible there are none."""
+        if self._has_previews:
+            return
+        self._has_previews = await self._read(previews.are_complete)
+        if self._has_previews:
+            return
+        try:
+            emails = await self._read(partial(previews.missing, view=view, positions=positions))
+            while emails:
+                some, emails = emails[: previews.AT_ONCE], emails[previews.AT_ONCE :]
+                make = partial(previews.made, emails=some, reader=self._around.reader, files=self._files)
+                await self._write(partial(previews.keep, previews=await self._read(make)))
+        except (NoSuchMailbox, Unavailable):
+            pass  # expunged, or the disk is full: the listing says which messages there are
 
     async def search(self, view: MailboxView, query: Term) -> array[int]:
         """UIDs of the messages in the view that match."""
@@ -254,6 +275,17 @@ class SQLiteAccount:
         """Add messages, all or none."""
         arrivals = Arrivals(name, self._files, self._around.reader, self._shop.threshold, self._shop.threads.write)
         return self._submit(Append(arrivals.add, messages, arrivals))
+
+    def replace(self, mailbox: MailboxId, uid: UID, name: MailboxName, message: NewMessage) -> Deferred[Appended]:
+        """Add a message and remove another in one step."""
+        arrivals = Arrivals(name, self._files, self._around.reader, self._shop.threshold, self._shop.threads.write)
+
+        def apply(transaction: Transaction) -> Appended:
+            # The room of the old message is the new one's; without a commit it stays.
+            transfer.remove(transaction, mailbox, uid)
+            return arrivals.add(transaction)
+
+        return self._submit(Append(apply, [message], arrivals))
 
     def copy(self, view: MailboxView, positions: tuple[range, ...], target: MailboxName) -> Deferred[Copied]:
         """Copy messages, all or none."""
@@ -307,6 +339,16 @@ class SQLiteAccount:
         if self._files.removed:
             return ()
         return await self._write(complaints)
+
+    async def repair(self) -> tuple[str, ...]:
+        """Mend what can be mended; changes wait meanwhile, and the index of text is made anew."""
+        self._around.require_open()
+        if self._files.removed:
+            return ()
+        told = await self._write(partial(repair, reader=self._around.reader))
+        if told and self._shop.indexer.is_on:
+            await self._shop.threads.read(lambda: self._shop.indexer.empty(self._files))
+        return told
 
     # How it is done
 

@@ -152,7 +152,7 @@ class Arrivals:
             bits = flag_lists.bits(arrival.flags)
             unseen += not bits & flag_lists.SEEN_BIT
             deleted += bool(bits & flag_lists.DELETED_BIT)
-            _insert(transaction, (modseq << _PLACE_BITS) + uid - first, mailbox.base + uid, modseq, bits, arrival)
+            insert(transaction, (modseq << _PLACE_BITS) + uid - first, mailbox.base + uid, modseq, bits, arrival)
         lists = [(flag_lists.wire(arrival.flags), 1) for arrival in self._arrivals if arrival.flags]
         keywords.count(transaction, mailbox, lists, 1)
         tally = Tally(len(self._arrivals), unseen, deleted, octets)
@@ -210,15 +210,20 @@ def append_to(path: Path, octets: bytes) -> None:
         raise StoreFull(f"a message could not be written: {error.strerror}") from None
 
 
-def _insert(transaction: Transaction, email: int, key: int, modseq: int, bits: int, arrival: Arrival) -> None:
+def insert(transaction: Transaction, email: int, key: int, modseq: int, bits: int, arrival: Arrival) -> None:
+    """
+    Write the rows of one message.
+
+    @param email: a number that no email has; likewise C{key} of slots.
+    """
     database = transaction.database
     facts = arrival.facts
     moment = arrival.internal_date or datetime.fromtimestamp(transaction.now, UTC)
     rendered = len(facts.envelope) + len(facts.bodystructure) + len(facts.body)
     database.execute(
         "INSERT INTO email (id, objectid, size, header_length, file, rendered, sent, sent_day, envelope, bodystructure,"
-        " body, parts, subject_key, from_key, to_key, cc_key, bcc_key)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " body, parts, subject_key, from_key, to_key, cc_key, bcc_key, preview)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             email,
             arrival.objectid,
@@ -233,6 +238,7 @@ def _insert(transaction: Transaction, email: int, key: int, modseq: int, bits: i
             facts.body,
             facts.parts,
             *map(_storable, (facts.subject_key, facts.from_key, facts.to_key, facts.cc_key, facts.bcc_key)),
+            facts.preview,
         ),
     )
     database.execute("INSERT INTO body (email, header, text) VALUES (?, ?, ?)", (email, arrival.header, arrival.text))

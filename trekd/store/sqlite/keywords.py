@@ -54,12 +54,13 @@ def require(transaction: Transaction, mailbox: MailboxRow, flags: Iterable[Flag]
     """
     @raise LimitReached: with these flags the mailbox would have too many keywords.
     """
-    wanted = {flag.text.lower() for flag in flags if flag.is_keyword}
+    most = transaction.limits.keywords
+    wanted = {flag.text.lower() for flag in flags if flag.is_keyword} if most else None
     if not wanted:
         return
     rows = transaction.database.rows("SELECT name FROM keyword WHERE mailbox = ?", (mailbox.row,))
     names = {name for (name,) in rows}
-    if wanted - names and len(wanted | names) > transaction.limits.keywords:
+    if wanted - names and len(wanted | names) > most:
         raise LimitReached("keywords")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from trekd.errors import StoreCorrupt
 from trekd.store.interfaces import Column, Extract, LineTemplate
-from trekd.store.rendering import NIL, Source, internal_date, line, literal, located, with_recent
+from trekd.store.rendering import NIL, Source, absent, chosen, internal_date, line, literal, located, with_recent
 from trekd.store.sqlite.templates import FROM, PLACE, UID
 
 
@@ -41,6 +41,7 @@ class StoredMessage:
     parts: bytes
     header: bytes | None
     text: bytes | None
+    preview: bytes | None
 
     def column(self, column: Column) -> bytes:
         """A value as it goes on the wire."""
@@ -67,6 +68,10 @@ class StoredMessage:
                 return self.bodystructure
             case Column.BODY:
                 return self.body
+            case Column.PREVIEW:
+                return self.preview or b'""'
+            case Column.PREVIEW_LAZY:
+                return self.preview or NIL
             case Column.OCTETS:
                 return literal(self.octets())
             case Column.HEADER:
@@ -105,6 +110,7 @@ class Lines:
             "email.parts": beyond,
             "body.header": self._needs_header,
             "body.text": self._needs_text,
+            "email.preview": not {Column.PREVIEW, Column.PREVIEW_LAZY}.isdisjoint(template.items),
         }
         columns = ", ".join(name if needed else "NULL" for name, needed in wanted.items())
         self.dense, self.sparse = (
@@ -221,9 +227,12 @@ def _add_extract(source: InFile, wanted: Extract, message: StoredMessage) -> Non
     """As L{rendering.extract <trekd.store.rendering.extract>}, reading no more than it takes."""
     found = located(wanted, message.parts, message.header_length, message.size)
     if found is None:
-        source.add(NIL)
+        source.add(absent(wanted))
         return
     span = range(message.size)[found[0] : found[1]]
+    if wanted.decode is not None:
+        source.add(chosen(wanted, wanted.decode(message.parts, source.at(span))))
+        return
     cut = slice(None) if wanted.partial is None else slice(wanted.partial[0], sum(wanted.partial))
     if wanted.select is None:
         source.add_literal(span[cut])

@@ -11,7 +11,7 @@ from importlib.resources import files
 from trekd.errors import ConfigFault
 from trekd.store.sqlite.database import Database, changing, value
 
-STEPS = ("schema_1.sql", "schema_2.sql", "schema_3.sql")
+STEPS = ("schema_1.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
 """Step n, counted from 1, turns version n-1 into version n."""
 
 VERSION = len(STEPS)

@@ -51,6 +51,8 @@ _OCTETS = {
     Column.BODYSTRUCTURE: "email.bodystructure",
     Column.BODY: "email.body",
     Column.EMAILID: "email.objectid",
+    Column.PREVIEW: "coalesce(email.preview, '\"\"')",
+    Column.PREVIEW_LAZY: "coalesce(email.preview, 'NIL')",
     Column.HEADER: "'{' || email.header_length || '}' || char(13, 10) || body.header",
 }
 _STEPWISE = frozenset((Column.OCTETS, Column.TEXT, Column.SAVEDATE))
@@ -62,6 +64,8 @@ _EXPECTED = {
     Column.BODY: 400,
     Column.HEADER: 3000,
     Column.EMAILID: 32,
+    Column.PREVIEW: 200,
+    Column.PREVIEW_LAZY: 200,
 }
 _FIRST_CONSTANT = 5
 

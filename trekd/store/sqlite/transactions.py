@@ -21,11 +21,11 @@ class Limits:
     Counts that the configuration bounds.
 
     @ivar mailboxes: of one account; as many names may be subscribed.
-    @ivar keywords: in use in one mailbox.
+    @ivar keywords: in use in one mailbox; 0 is no limit.
     """
 
     mailboxes: int = 10_000
-    keywords: int = 500
+    keywords: int = 0
 
 
 @dataclass(slots=True)

@@ -8,13 +8,13 @@ import json
 from array import array
 from dataclasses import dataclass
 
-from trekd.errors import LimitReached, NoSuchMailbox
+from trekd.errors import LimitReached, NoSuchMailbox, NoSuchMessage
 from trekd.store.interfaces import Copied, MailboxView
 from trekd.store.sqlite import keywords, mailboxes
 from trekd.store.sqlite.database import value
 from trekd.store.sqlite.mailboxes import TALLY, MailboxRow, Tally
 from trekd.store.sqlite.transactions import Transaction
-from trekd.values import MAX_UID, MailboxId, MailboxName
+from trekd.values import MAX_UID, UID, MailboxId, MailboxName
 
 SELECTED = "json_each(?1) AS wanted CROSS JOIN slot ON slot.key = ?2 + wanted.value"
 """Slots of the UIDs in the JSON array C{?1} in the mailbox whose base is C{?2}, in that order."""
@@ -77,6 +77,23 @@ def expunge(transaction: Transaction, mailbox: MailboxId, uids: array[int] | Non
         modseq = transaction.next_modseq(-messages.tally.octets, -messages.tally.total)
         _remove(transaction, messages, modseq, free=True)
     return array("I", messages.uids)
+
+
+def remove(transaction: Transaction, mailbox: MailboxId, uid: UID) -> None:
+    """
+    Remove a message, whatever its flags.
+
+    @raise NoSuchMessage: it is not there.
+    """
+    try:
+        source = mailboxes.identified(transaction.database, mailbox)
+    except NoSuchMailbox:
+        raise NoSuchMessage from None
+    if not value(transaction.database, "SELECT count(*) FROM slot WHERE key = ?", (source.base + uid,)):
+        raise NoSuchMessage
+    messages = _selected(transaction, source, f"[{uid}]")
+    modseq = transaction.next_modseq(-messages.tally.octets, -messages.tally.total)
+    _remove(transaction, messages, modseq, free=True)
 
 
 def empty(transaction: Transaction, mailbox: MailboxRow) -> int:

@@ -7,7 +7,16 @@ import pytest
 from tests.unit.imap.grammar.wire import read
 from trekd.errors import LimitExceeded, SyntaxFault
 from trekd.imap.grammar.commands import Fetch
-from trekd.imap.grammar.fetch import BodySection, FetchAttribute, FetchItem, Partial, SectionKind
+from trekd.imap.grammar.fetch import (
+    BinarySection,
+    BinarySize,
+    BodySection,
+    FetchAttribute,
+    FetchItem,
+    Partial,
+    Preview,
+    SectionKind,
+)
 from trekd.imap.grammar.sequence import SequenceSet
 
 FAST = (FetchItem.FLAGS, FetchItem.INTERNALDATE, FetchItem.RFC822_SIZE)
@@ -158,3 +167,34 @@ def test_number_of_attributes_is_bounded() -> None:
 
 def test_deep_paths_take_no_time() -> None:
     assert len(section(b"BODY[" + b".".join([b"1"] * 30_000) + b"]").path) == 30_000
+
+
+def test_binary() -> None:
+    """RFC 3516 §7."""
+    assert attributes(b"(BINARY[] binary.peek[1.2]<5.10> BINARY.SIZE[3])") == (
+        BinarySection((), False, None, b"BINARY[]"),
+        BinarySection((1, 2), True, Partial(5, 10), b"BINARY[1.2]<5>"),
+        BinarySize((3,), b"BINARY.SIZE[3]"),
+    )
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [b"BINARY", b"BINARY[TEXT]", b"BINARY[1.MIME]", b"BINARY[0]", b"BINARY.SIZE[1]<0.5>", b"BINARY.PEEK[1]<0.0>"],
+)
+def test_what_binary_does_not_take(octets: bytes) -> None:
+    """RFC 3516 §7: parts only, and no range of a size."""
+    with pytest.raises(SyntaxFault):
+        attributes(octets)
+
+
+def test_preview() -> None:
+    """RFC 8970 §6; a modifier of FETCH may follow (RFC 4466 §2.4)."""
+    assert attributes(b"PREVIEW") == (Preview(lazy=False),)
+    assert attributes(b"preview (lazy)") == (Preview(lazy=True),)
+    assert attributes(b"(UID PREVIEW (LAZY) FLAGS)") == (FetchItem.UID, Preview(lazy=True), FetchItem.FLAGS)
+    assert attributes(b"PREVIEW (CHANGEDSINCE 5)") == (FetchItem.MODSEQ, Preview(lazy=False))
+    assert attributes(b"PREVIEW (LAZY) (CHANGEDSINCE 5)") == (FetchItem.MODSEQ, Preview(lazy=True))
+    for octets in (b"PREVIEW ()", b"PREVIEW (EAGER)", b"PREVIEW(LAZY)", b"(PREVIEW (EAGER))"):
+        with pytest.raises(SyntaxFault):
+            attributes(octets)

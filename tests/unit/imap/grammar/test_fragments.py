@@ -95,6 +95,17 @@ def test_non_synchronising_literals_need_no_request(portions: Portions) -> None:
     ]
 
 
+def test_replace_streams_its_message(portions: Portions) -> None:
+    """RFC 8508 §5; a literal before is the mailbox's name."""
+    for command in (b"REPLACE 1", b"uid replace 7"):
+        assert events(portions(b"a " + command + b" {3+}\r\nbox {5}\r\nab\r\nc\r\n")) == [
+            MessageOffered((b"a " + command + b" ", b"box", b" "), 5, True),
+            MessageChunk(b"ab\r\nc"),
+            MessageEnded(),
+            AppendEnded(b""),
+        ]
+
+
 def test_literal8_keeps_its_tilde(portions: Portions) -> None:
     assert events(portions(b"a X ~{2+}\r\n\x00\x01\r\n")) == [CommandOctets((b"a X ~", b"\x00\x01", b""))]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import time
 
 import pytest
@@ -11,15 +10,10 @@ from tests.unit.imap.grammar.wire import read
 from trekd.errors import BadMailboxName, LimitExceeded, SyntaxFault, UnknownCommand
 from trekd.imap.grammar import commands
 from trekd.imap.grammar.commands import Command, StoreOperation
-from trekd.imap.grammar.parsing import (
-    parse_append,
-    parse_append_end,
-    parse_append_message,
-    sasl_response,
-)
+from trekd.imap.grammar.parsing import sasl_response
 from trekd.imap.grammar.sequence import SequenceSet
 from trekd.imap.grammar.tokens import ParseOptions
-from trekd.values import DELETED, DRAFT, INBOX, SEEN, Flag, MailboxName
+from trekd.values import DELETED, INBOX, SEEN, Flag, MailboxName
 
 OPTIONS = ParseOptions()
 
@@ -268,79 +262,6 @@ def test_id() -> None:
         with pytest.raises(LimitExceeded):
             read(b"a ID (" + pairs.rstrip() + b")")
     for octets in (b"a ID", b'a ID ("x")', b'a ID (x "y")', b'a ID ("x" y)'):
-        with pytest.raises(SyntaxFault):
-            read(octets)
-
-
-# --- APPEND ---------------------------------------------------------------------------------------
-
-
-def test_append_prefix() -> None:
-    """RFC 3501 §6.3.11."""
-    bare = parse_append((b"A003 APPEND saved-messages ",), OPTIONS)
-    assert bare == commands.Append(b"A003", box("saved-messages"), commands.AppendMessage((), None))
-    full = parse_append(
-        (b"a append ", b"INBOX", b' (\\Seen \\Recent $x) " 7-Feb-1994 21:52:25 -0800" '), OPTIONS
-    )
-    zone = datetime.timezone(-datetime.timedelta(hours=8))
-    moment = datetime.datetime(1994, 2, 7, 21, 52, 25, tzinfo=zone)
-    assert full == commands.Append(b"a", INBOX, commands.AppendMessage((SEEN, Flag("$x")), moment))
-
-
-def test_further_messages_of_one_append() -> None:
-    """RFC 3502 §6.3.11."""
-    assert parse_append_message((b" ",), OPTIONS) == commands.AppendMessage((), None)
-    assert parse_append_message((b" (\\Draft) ",), OPTIONS) == commands.AppendMessage((DRAFT,), None)
-    for piece in (b"", b"  ", b"x ", b" x ", b" ()", b' () "x" ', b' "07-Feb-1994 21:52:25 -0800" () '):
-        with pytest.raises(SyntaxFault):
-            parse_append_message((piece,), OPTIONS)
-
-
-def test_nothing_follows_the_last_message() -> None:
-    parse_append_end(b"")
-    parse_append_end(b" ")
-    with pytest.raises(SyntaxFault):
-        parse_append_end(b" x")
-
-
-@pytest.mark.parametrize(
-    "date",
-    [
-        b"31-Feb-1994 21:52:25 -0800",
-        b"7-Foo-1994 21:52:25 -0800",
-        b"07-Feb-1994 24:52:25 -0800",
-        b"07-Feb-1994 21:60:25 -0800",
-        b"07-Feb-1994 21:52:61 -0800",
-        b"07-Feb-1994 21:52:25 -9900",
-        b"07-Feb-1994 21:52:25 0800",
-        b"07-Feb-1994 21:52:25",
-        b"07-Feb-94 21:52:25 -0800",
-        b"07-Feb-0000 21:52:25 -0800",
-        b"01-Jan-0001 00:00:00 +0800",
-        b"31-Dec-9999 23:59:59 -0800",
-        b"07-Feb-1994 21:52:25 -0800 ",
-        b"",
-    ],
-)
-def test_impossible_internal_dates(date: bytes) -> None:
-    with pytest.raises(SyntaxFault):
-        parse_append((b'a APPEND x "' + date + b'" ',), OPTIONS)
-
-
-def test_leap_seconds_are_possible() -> None:
-    append = parse_append((b'a APPEND x "30-Jun-1997 23:59:60 +0000" ',), OPTIONS)
-    assert append.message.internal_date == datetime.datetime(1997, 6, 30, 23, 59, 59, tzinfo=datetime.UTC)
-
-
-@pytest.mark.parametrize("fragments", [(b"a APPEND ",), (b"a APPEND x ~",), (b"APPEND x ",)])
-def test_malformed_append(fragments: tuple[bytes, ...]) -> None:
-    with pytest.raises(SyntaxFault):
-        parse_append(fragments, OPTIONS)
-
-
-def test_append_without_literal_is_malformed() -> None:
-    """The reader found no announcement, as in C{{{-100}}}."""
-    for octets in (b"a APPEND x", b"a APPEND x {-100}", b'a APPEND x (\\Seen) "message"'):
         with pytest.raises(SyntaxFault):
             read(octets)
 
