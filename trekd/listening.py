@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from trekd.config.endpoints import socket_path
 from trekd.errors import ConfigFault
+from trekd.occupants import occupant
 
 BACKLOG = 1024
 """
@@ -32,10 +33,15 @@ SOCKET_MODE = 0o660
 """Of UNIX sockets whose endpoint does not say it: mail that comes by one needs no login."""
 
 _HINTS = {
-    errno.EADDRINUSE: "another program listens there; stop it or choose another port",
     errno.EACCES: "no permission; ports below 1024 need root or CAP_NET_BIND_SERVICE",
     errno.EADDRNOTAVAIL: "this machine has no such address",
     errno.ENOENT: "the directory does not exist",
+}
+
+
+_BUSY = {
+    "port": "port {port} is taken, another program listens there{holder}; stop it or choose another port",
+    "path": "another program listens there; stop it or choose another path",
 }
 
 
@@ -61,11 +67,21 @@ def listen(reactor: Any, service: str, endpoint: str, factory: IProtocolFactory,
         return port
     except CannotListenError as error:
         number = getattr(error.socketError, "errno", None) or 0
-        reason = _HINTS.get(number) or str(error.socketError)
+        reason = _busy(error.port) if number == errno.EADDRINUSE else _HINTS.get(number) or str(error.socketError)
     except (OSError, OverflowError, ValueError, TypeError, LookupError) as error:
         number = getattr(error, "errno", None) or 0
         reason = _HINTS.get(number) or str(error)
     raise ConfigFault(f"[listen] {service} = {endpoint!r}: {reason}")
+
+
+def _busy(port: object) -> str:
+    """What to do about a port, or the path of a socket, that is taken."""
+    if not isinstance(port, int):
+        return _BUSY["path"]
+    holder = occupant(port)
+    who = f": {holder}" if holder else ""
+    advice = "" if holder and "process" in holder else f" (as root: ss -ltnp sport = :{port})"
+    return _BUSY["port"].format(port=port, holder=who + advice)
 
 
 def _from_base(endpoint: str, base: str) -> str:

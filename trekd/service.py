@@ -31,6 +31,7 @@ from trekd.config.schema import Config
 from trekd.configfile import DEFAULT_CONFIG, read_config
 from trekd.errors import ConfigFault
 from trekd.logs import line_observer
+from trekd.watchdog import Watchdog
 from trekd.wiring import compose
 
 CERTIFICATE_CHECK = 60.0
@@ -106,6 +107,7 @@ class MailHost(MultiService):
         self._ports: list[IListeningPort] = []
         self._host: Host | None = None
         self._notifier = SystemdNotifier()
+        self._watchdog = Watchdog(self._notifier.notify, os.environ, reactor)
         self._certificate_watch = LoopingCall(self._look_at_certificates)
 
     @property
@@ -151,6 +153,7 @@ class MailHost(MultiService):
             self._certificate_watch.stop()
         await listening.close(self._ports)
         self._ports.clear()
+        self._watchdog.stop()
         if self._host is not None:
             _log.info("stopping: {sessions} sessions", sessions=len(self._host.accounts.ledger.connections()))
             await self._dismiss_sessions(self._host)
@@ -175,6 +178,7 @@ class MailHost(MultiService):
             _log.info("listening on {address}", address=_address_text(port))
         _log.info("TrekMail {version} is ready", version=__version__)
         self._notifier.notify("READY=1")
+        self._watchdog.start()
 
     def _hang_up(self, *_: object) -> None:
         """SIGHUP."""

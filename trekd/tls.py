@@ -8,6 +8,7 @@ Whoever connects to other servers is handed a L{ClientTLS}.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -56,6 +57,12 @@ VERIFY_FAULTS = {
 CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!eNULL"
 """TLS 1.2 suites: forward secrecy and authenticated encryption only (RFC 9325 §4.2); TLS 1.3 has no others."""
 
+_CURES = {
+    errno.EACCES: "; let the daemon's user read it: chgrp trekmail FILE and chmod 640 FILE, and its directory too",
+    errno.ENOENT: "; \"trekctl certificate self-signed --folder DIR\" makes a pair to start with",
+}
+"""What to do about a file that cannot be read."""
+
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _MINIMUM = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 _OPTIONS = (
@@ -83,7 +90,11 @@ def _read(path: str, key: str) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise ConfigFault(f"[tls] {key} = {path!r}: {error.strerror}") from None
+        raise ConfigFault(f"[tls] {key} = {path!r}: {_reason(error)}") from None
+
+
+def _reason(error: OSError) -> str:
+    return f"{error.strerror}{_CURES.get(error.errno or 0, '')}"
 
 
 def _not_after(chain: bytes) -> datetime:
@@ -120,7 +131,11 @@ def _context(certificate: str, key: str, minimum: int) -> SSL.Context:
         ) from None
     expires = _not_after(chain)
     if expires < datetime.now(UTC):
-        _log.warn("certificate {path} expired on {expires}", path=certificate, expires=f"{expires:%Y-%m-%d}")
+        _log.warn(
+            "certificate {path} expired on {expires}, programs refuse it; renew it, the new file is read by itself",
+            path=certificate,
+            expires=f"{expires:%Y-%m-%d}",
+        )
     return context
 
 

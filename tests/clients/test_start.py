@@ -68,10 +68,16 @@ def test_readiness_is_told_after_all_ports_listen(own_daemon: Daemon, monkeypatc
         notify.bind(path)
         notify.settimeout(30)
         monkeypatch.setitem(os.environ, "NOTIFY_SOCKET", path)
+        monkeypatch.setitem(os.environ, "WATCHDOG_USEC", "300000000")
         own_daemon.start()
-        assert b"READY=1" in notify.recv(4096)
+        assert own_daemon.process is not None
+        assert notify.recv(4096) == b"READY=1"
+        assert notify.recv(4096) == b"WATCHDOG=1"
+        own_daemon.process.send_signal(signal.SIGHUP)
+        assert notify.recv(4096) == b"RELOADING=1"
+        assert notify.recv(4096) == b"READY=1"
         assert own_daemon.stop() in (0, -signal.SIGTERM)
-        assert b"STOPPING=1" in notify.recv(4096)
+        assert notify.recv(4096) == b"STOPPING=1"
 
 
 def served_certificate(daemon: Daemon) -> str:

@@ -7,9 +7,13 @@ missing() {
     for pair in swaks:swaks mbsync:isync curl:curl openssl:openssl sqlite3:sqlite3 slapd:slapd ip:iproute2 \
         fail2ban-regex:fail2ban postfix:postfix unbound:unbound faketime:faketime dovecot:dovecot-core \
         testssl:testssl.sh litmus:litmus cadaver:cadaver script:bsdutils gsasl:gsasl chromium:chromium \
-        chromedriver:chromium-driver rsvg-convert:librsvg2-bin zbarimg:zbar-tools; do
+        chromedriver:chromium-driver rsvg-convert:librsvg2-bin zbarimg:zbar-tools \
+        debootstrap:debootstrap lintian:lintian dpkg-buildpackage:dpkg-dev dh:debhelper dh_python3:dh-python; do
         PATH="$PATH:/usr/sbin" command -v "${pair%%:*}" >/dev/null || echo "${pair##*:}"
     done
+    # Building the package needs this, which has no program to look for.
+    ! command -v dpkg-query >/dev/null || dpkg-query -W pybuild-plugin-pyproject python3-all >/dev/null 2>&1 ||
+        echo pybuild-plugin-pyproject python3-all python3-setuptools
     # swaks needs these for TLS and says so only when it is too late.
     if command -v perl >/dev/null; then
         perl -MNet::SSLeay -e 1 2>/dev/null || echo libnet-ssleay-perl

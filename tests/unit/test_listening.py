@@ -35,10 +35,13 @@ def test_a_busy_port_is_one_clear_line(opened: object) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
+        number = other.getsockname()[1]
         with pytest.raises(ConfigFault) as caught:
-            opened(f"tcp:{other.getsockname()[1]}:interface=127.0.0.1")
+            opened(f"tcp:{number}:interface=127.0.0.1")
     assert "[listen] imaps" in str(caught.value)
     assert "another program listens there" in str(caught.value)
+    assert f"port {number} is taken" in str(caught.value)
+    assert f"(process {os.getpid()})" in str(caught.value)
     assert len(caught.value.complaints) == 1
 
 

@@ -64,6 +64,7 @@ def test_the_unit_runs_the_plugin_with_the_installed_configuration() -> None:
     assert start[1].startswith("/usr/bin/twistd3 --nodaemon --pidfile= ")
     assert start[1].endswith(" trekmail --config=/etc/trekmail/trekmail.toml")
     assert "MemoryDenyWriteExecute=yes" not in unit
+    assert re.search(r"(?m)^Type=notify$", unit) and re.search(r"(?m)^WatchdogSec=\d+$", unit)
 
 
 def _lines(path: str) -> list[str]:

@@ -12,7 +12,20 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
 from trekd import __version__
-from trekd.cli import accounts, directory, dkim, entries, filters, mail, names, outgoing, queue, server, shares
+from trekd.cli import (
+    accounts,
+    certificate,
+    directory,
+    dkim,
+    entries,
+    filters,
+    mail,
+    names,
+    outgoing,
+    queue,
+    server,
+    shares,
+)
 from trekd.cli.failures import FAILED, CommandFailure
 from trekd.cli.output import print_json
 from trekd.cli.session import Session
@@ -20,6 +33,11 @@ from trekd.configfile import DEFAULT_CONFIG
 from trekd.errors import ConfigFault
 
 INTERRUPTED = 130
+
+_ROOMS = (
+    *(accounts, filters, directory, server, certificate, queue, mail, entries, shares, names, outgoing, dkim),
+)
+"""What has commands, in the order of C{--help}."""
 
 _EPILOG = """\
 exit codes: 0 done; 1 refused or failed; 2 wrong usage; 3 the daemon cannot be reached
@@ -39,7 +57,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show what goes on inside, on standard error")
     parser.add_argument("--version", action="version", version=f"trekctl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (accounts, filters, directory, server, queue, mail, entries, shares, names, outgoing, dkim):
+    for module in _ROOMS:
         module.register(commands)
     return parser
 

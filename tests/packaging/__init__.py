@@ -1,0 +1,1 @@
+"""The packages that people install: built, installed where nothing of the checkout is seen, started, removed."""
