@@ -9,6 +9,7 @@ import base64
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -282,7 +283,11 @@ def test_garbage_on_a_tls_port_is_dropped(daemon: Daemon, neighbour: IMAP, servi
 def test_a_thousand_connections_at_once_disturb_nobody(daemon: Daemon, neighbour: IMAP, service: str) -> None:
     begun = time.monotonic()
     with bounded_memory(daemon, 100 * MB):
-        strangers = [Line(daemon, service, secure=False) for _ in range(1000)]
+        strangers = []
+        for _ in range(1000):
+            # Those above the limit are reset, at times before the call that connects returns.
+            with suppress(ConnectionResetError):
+                strangers.append(Line(daemon, service, secure=False))
         assert answer_time(neighbour) < PROMPT
         for stranger in strangers:
             stranger.close()
