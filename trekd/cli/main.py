@@ -24,6 +24,7 @@ from trekd.cli import (
     outgoing,
     queue,
     server,
+    setup,
     shares,
 )
 from trekd.cli.failures import FAILED, CommandFailure
@@ -35,7 +36,7 @@ from trekd.errors import ConfigFault
 INTERRUPTED = 130
 
 _ROOMS = (
-    *(accounts, filters, directory, server, certificate, queue, mail, entries, shares, names, outgoing, dkim),
+    *(setup, accounts, filters, directory, server, certificate, queue, mail, entries, shares, names, outgoing, dkim),
 )
 """What has commands, in the order of C{--help}."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
+from types import MappingProxyType
 from typing import Any
 
 from trekd.config.fields import Foreign, Key, Named, Rows, Table, declarations, default_of
@@ -28,31 +29,35 @@ _WRITTEN = {("server", "hostname"), ("server", "domains"), ("tls", "certificate"
 """Keys that stand in the sample without C{#}: nobody can do without them."""
 
 
-def sample() -> str:
+Values = Mapping[tuple[str, ...], Any]
+"""What is in force instead of an example or default, by section and key."""
+
+
+def sample(values: Values = MappingProxyType({})) -> str:
     """
-    Write the sample.
+    Write the sample, or a configuration with these values.
 
     @return: TOML text that the loader takes as it is, and with every C{#key} put in force as well.
     """
-    return "\n".join([_HEAD.rstrip("\n"), *_tables(Config, ())]) + "\n"
+    return "\n".join([_HEAD.rstrip("\n"), *_tables(Config, (), values)]) + "\n"
 
 
-def _tables(section: type[Any], path: tuple[str, ...]) -> Iterator[str]:
+def _tables(section: type[Any], path: tuple[str, ...], values: Values) -> Iterator[str]:
     """A section's own keys first, then the sections below it."""
     below = {}
     for name, declaration in declarations(section).items():
         if isinstance(declaration, Key):
-            yield from _key(section, name, declaration, path)
+            yield from _key(section, name, declaration, path, values)
         else:
             below[name] = declaration
     for name, declaration in below.items():
         here = (*path, name)
         if isinstance(declaration, Table):
             yield from _head(declaration.section, f"[{'.'.join(here)}]")
-            yield from _tables(declaration.section, here)
+            yield from _tables(declaration.section, here, values)
         elif isinstance(declaration, Rows):
             yield from _head(declaration.section, f"#[[{'.'.join(here)}]]")
-            yield from _tables(declaration.section, here)
+            yield from _tables(declaration.section, here, values)
         elif isinstance(declaration, Foreign):
             yield from ("", *_comment(declaration.doc), *(f"#{line}" for line in declaration.example))
         else:
@@ -65,12 +70,14 @@ def _head(section: type[Any], heading: str) -> Iterator[str]:
     yield heading
 
 
-def _key(section: type[Any], name: str, key: Key, path: tuple[str, ...]) -> Iterator[str]:
+def _key(section: type[Any], name: str, key: Key, path: tuple[str, ...], values: Values) -> Iterator[str]:
     bounds = f"  [{key.bounds}]" if key.bounds else ""
     yield from _comment(key.doc + bounds)
     default = default_of(section, name)
-    is_written = (*path, name) in _WRITTEN
-    if key.example and (is_written or default is MISSING or not default):
+    is_written = (*path, name) in _WRITTEN or (*path, name) in values
+    if (*path, name) in values:
+        shown = key.kind.write(values[*path, name])
+    elif key.example and (is_written or default is MISSING or not default):
         shown = key.example
     else:
         shown = key.kind.write(default)
